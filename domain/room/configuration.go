@@ -1,0 +1,35 @@
+package room
+
+// Source is a kind of track a participant may publish.
+type Source string
+
+// The sources, as configuration and tokens spell them.
+const (
+	Camera           Source = "camera"
+	Microphone       Source = "microphone"
+	ScreenShare      Source = "screen_share"
+	ScreenShareAudio Source = "screen_share_audio"
+)
+
+// AllSources are the sources in the order of the contract.
+func AllSources() []Source { return []Source{Camera, Microphone, ScreenShare, ScreenShareAudio} }
+
+// Configuration is the room's own settings, kept exactly as they were sent
+// (http-users-rooms.md §2.3).
+type Configuration map[string]any
+
+// PublishSources is what people without privileges may publish; ok is false
+// when the room does not say.
+func (c Configuration) PublishSources() (sources []Source, ok bool) {
+	list, ok := c["can_publish_sources"].([]any)
+	if !ok {
+		return nil, false
+	}
+	sources = make([]Source, 0, len(list))
+	for _, item := range list {
+		if s, isText := item.(string); isText {
+			sources = append(sources, Source(s))
+		}
+	}
+	return sources, true
+}

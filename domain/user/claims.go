@@ -1,0 +1,30 @@
+package user
+
+import (
+	"net/mail"
+	"regexp"
+	"unicode/utf8"
+
+	"meetd/domain/fault"
+)
+
+// subPattern is what a subject may hold (database.md §2).
+var subPattern = regexp.MustCompile(`^[\p{L}\p{N}_.@+-]+$`)
+
+// Check refuses claims that could not be stored: fault.Invalid names the claim.
+func (c Claims) Check() error {
+	switch {
+	case !subPattern.MatchString(c.Sub) || utf8.RuneCountInString(c.Sub) > 255:
+		return fault.About(fault.Invalid, "claim_invalid", "sub")
+	case c.Email != "" && !plainAddress(c.Email):
+		return fault.About(fault.Invalid, "claim_invalid", "email")
+	case utf8.RuneCountInString(c.FullName) > 100 || utf8.RuneCountInString(c.ShortName) > 100:
+		return fault.About(fault.Invalid, "claim_invalid", "name")
+	}
+	return nil
+}
+
+func plainAddress(email string) bool {
+	a, err := mail.ParseAddress(email)
+	return err == nil && a.Name == "" && a.Address == email && len(email) <= 254
+}
