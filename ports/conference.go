@@ -1,0 +1,47 @@
+package ports
+
+import (
+	"context"
+	"time"
+
+	"meetd/domain/access"
+	"meetd/domain/recording"
+	"meetd/domain/room"
+)
+
+// Recorder starts and stops the egress of recordings: only the service does,
+// never a browser (recording.md §2).
+type Recorder interface {
+	// Start asks for the egress of r and returns its id. fault.Upstream when
+	// LiveKit refuses or cannot be reached; then an egress may still run.
+	Start(ctx context.Context, r *recording.Recording) (workerID string, err error)
+	// Stop asks the egress to end and returns the state it then has.
+	// fault.Upstream when LiveKit refuses, cannot be reached or does not say.
+	Stop(ctx context.Context, workerID string) (recording.EgressStatus, error)
+	// OfRoom lists the egresses LiveKit remembers for a room.
+	OfRoom(ctx context.Context, room string) ([]Egress, error)
+}
+
+// Conference is the LiveKit room.
+type Conference interface {
+	// MergeMetadata sets and removes keys of the room's metadata object, leaving
+	// the others. fault.NotFound when the room is not open.
+	MergeMetadata(ctx context.Context, room string, set map[string]any, remove []string) error
+}
+
+// JoinGrant is what a participant may do.
+type JoinGrant struct {
+	Room     string
+	Identity string
+	Name     string
+	Role     access.Role
+	LoggedIn bool
+	Sources  []room.Source // what may be published; empty: nothing
+	Color    string        // empty: derived from the identity
+	TTL      time.Duration
+}
+
+// JoinTokens makes the tokens participants join with (livekit.md §2).
+type JoinTokens interface {
+	Join(g JoinGrant) (string, error)
+}

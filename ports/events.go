@@ -1,0 +1,82 @@
+package ports
+
+import (
+	"context"
+	"time"
+
+	"meetd/domain/recording"
+)
+
+// EventSource is where an event came from.
+type EventSource string
+
+// The sources of events.
+const (
+	FromLiveKit EventSource = "livekit"
+	FromStorage EventSource = "storage"
+)
+
+// KeptEvent is an event that cannot be applied yet.
+type KeptEvent struct {
+	Source  EventSource
+	ID      string // same for every delivery of one event
+	Subject string // egress id, or recording id
+	Payload []byte // JSON
+}
+
+// Events keeps what arrived too early until it can be applied.
+type Events interface {
+	// Keep writes e down; a second delivery changes nothing.
+	Keep(ctx context.Context, e KeptEvent, now time.Time) error
+	// Waiting locks and lists what is kept for a subject, oldest first.
+	Waiting(ctx context.Context, source EventSource, subject string) ([]KeptEvent, error)
+	// Subjects lists up to limit subjects that something waits for, received at
+	// or after since.
+	Subjects(ctx context.Context, since time.Time, limit int) ([]KeptEvent, error)
+	// Applied notes that e needs no more attention.
+	Applied(ctx context.Context, e KeptEvent, now time.Time) error
+	// DeleteOld forgets what was received before a time and tells how much.
+	DeleteOld(ctx context.Context, before time.Time) (int64, error)
+}
+
+// StorageEvent is one record of a storage notification.
+type StorageEvent struct {
+	Name        string // such as s3:ObjectCreated:Put; empty when the store sends none
+	Bucket      string
+	Key         string // decoded name of the object; empty when it is not in the form this store sends
+	ContentType string // as told, or guessed from the name
+	Sequencer   string // tells two events of one object apart; may be empty
+}
+
+// StorageEvents reads the notifications of a kind of object store.
+type StorageEvents interface {
+	// Parse reads all records of a body. fault.Invalid when it is none of this
+	// store's notifications.
+	Parse(body []byte) ([]StorageEvent, error)
+}
+
+// Egress is what LiveKit says of one egress.
+type Egress struct {
+	ID        string
+	Room      string
+	Status    recording.EgressStatus
+	Files     []string // names of the objects it was asked to write
+	Elsewhere bool     // the file went to LiveKit's backup storage, not to the bucket
+	StartedAt time.Time
+}
+
+// ConferenceEvent is a verified webhook of LiveKit.
+type ConferenceEvent struct {
+	ID     string
+	Name   string // such as egress_ended
+	Known  bool   // one of the names the contract lists
+	Room   string // name of the room; empty when the event has none
+	Egress *Egress
+}
+
+// ConferenceEvents verifies LiveKit's webhooks.
+type ConferenceEvents interface {
+	// Receive checks the Authorization header and the body's hash.
+	// fault.Invalid when anything does not fit.
+	Receive(authorization string, body []byte) (ConferenceEvent, error)
+}

@@ -1,0 +1,14 @@
+package ports
+
+import (
+	"context"
+
+	"github.com/google/uuid"
+)
+
+// Jobs notes work to be done after the transaction commits. It is done at least
+// once and again after a failure.
+type Jobs interface {
+	// ShowRecording tells the participants of the room how far its recording is.
+	ShowRecording(ctx context.Context, room uuid.UUID) error
+}
