@@ -1,0 +1,99 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"meetd/adapters/postgres/internal/db"
+	"meetd/domain/fault"
+	"meetd/ports"
+)
+
+// conn is the pool or a transaction.
+type conn interface {
+	db.DBTX
+	Begin(ctx context.Context) (pgx.Tx, error)
+}
+
+var q = db.New()
+
+// Store is the database. Outbox gives the job queue that belongs to a
+// transaction; it must be set before InTx is used.
+type Store struct {
+	Pool   *pgxpool.Pool
+	Outbox func(pgx.Tx) ports.Jobs
+}
+
+var _ ports.Store = (*Store)(nil)
+
+// Repos gives the repositories outside a transaction: without the job queue.
+func (s *Store) Repos() ports.Repos { return repos(s.Pool) }
+
+// InTx runs fn in one transaction.
+func (s *Store) InTx(ctx context.Context, fn func(ports.Repos) error) error {
+	err := pgx.BeginFunc(ctx, s.Pool, func(tx pgx.Tx) error {
+		r := repos(tx)
+		r.Jobs = s.Outbox(tx)
+		return fn(r)
+	})
+	return translate(err, "transaction")
+}
+
+// Ping reports whether the database answers.
+func (s *Store) Ping(ctx context.Context) error {
+	if err := s.Pool.Ping(ctx); err != nil {
+		return fault.Wrap(fault.Unavailable, "database", err)
+	}
+	return nil
+}
+
+func repos(c conn) ports.Repos {
+	return ports.Repos{
+		Users: users{c}, Sessions: sessions{c}, Rooms: rooms{c},
+		Recordings: recordings{c}, Events: events{c},
+	}
+}
+
+// translate makes a fault of what the database says; faults pass. It is called
+// once, where the error leaves the package.
+func translate(err error, what string) error {
+	if err == nil {
+		return nil
+	}
+	var f *fault.Error
+	if errors.As(err, &f) {
+		return err
+	}
+	if errors.Is(err, pgx.ErrNoRows) {
+		return fault.New(fault.NotFound, what)
+	}
+	var pg *pgconn.PgError
+	switch {
+	case errors.As(err, &pg) && pg.Code == "23505":
+		return &fault.Error{Kind: fault.Conflict, Code: unique(pg.ConstraintName), Err: err}
+	case errors.As(err, &pg) && pg.Code[:2] != "08" && pg.Code[:2] != "53" && pg.Code[:2] != "57":
+		return fmt.Errorf("%s: %w", what, err)
+	case errors.Is(err, context.Canceled):
+		return fmt.Errorf("%s: %w", what, err)
+	}
+	// No answer, no connection, no space: it may work again in a moment.
+	return fault.Wrap(fault.Unavailable, "database", fmt.Errorf("%s: %w", what, err))
+}
+
+// unique names the fault of a unique constraint.
+func unique(constraint string) string {
+	switch constraint {
+	case "meet_room_slug_key":
+		return "room_slug"
+	case "meet_room_pin_code_key":
+		return "room_pin"
+	case "unique_initiated_or_active_recording_per_room":
+		return "recording_open"
+	}
+	return constraint
+}

@@ -1,0 +1,146 @@
+package postgres
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"meetd/adapters/postgres/internal/db"
+	"meetd/domain/fault"
+	"meetd/domain/user"
+	"meetd/ports"
+)
+
+type users struct{ c conn }
+
+func (r users) BySub(ctx context.Context, sub string) (*user.User, error) {
+	row, err := q.UserBySub(ctx, r.c, &sub)
+	if err != nil {
+		return nil, translate(err, "user")
+	}
+	return toUser(row)
+}
+
+func (r users) ByEmail(ctx context.Context, email string) (*user.User, error) {
+	rows, err := q.UsersByEmail(ctx, r.c, email)
+	switch {
+	case err != nil:
+		return nil, translate(err, "user")
+	case len(rows) == 0:
+		return nil, fault.New(fault.NotFound, "user")
+	case len(rows) > 1:
+		return nil, fault.New(fault.Conflict, "user_email_ambiguous")
+	}
+	return toUser(rows[0])
+}
+
+func (r users) Create(ctx context.Context, u *user.User) error {
+	return translate(q.UserInsert(ctx, r.c, db.UserInsertParams{
+		// Django's mark of a password that never matches (database.md §2).
+		ID: u.ID, Password: "!" + rand.Text() + rand.Text()[:14], CreatedAt: u.CreatedAt,
+		Sub: u.Sub, Email: u.Email, Language: u.Language, Timezone: u.Timezone,
+		FullName: u.FullName, ShortName: u.ShortName,
+	}), "user")
+}
+
+func (r users) SaveClaims(ctx context.Context, u *user.User) error {
+	return translate(q.UserSetClaims(ctx, r.c, db.UserSetClaimsParams{
+		ID: u.ID, Sub: u.Sub, Email: u.Email, FullName: u.FullName, ShortName: u.ShortName,
+	}), "user")
+}
+
+func (r users) LoggedIn(ctx context.Context, id uuid.UUID, at time.Time) error {
+	return translate(q.UserSetLastLogin(ctx, r.c, db.UserSetLastLoginParams{ID: id, LastLogin: &at}), "user")
+}
+
+func toUser(row db.MeetUser) (*user.User, error) {
+	var conf map[string]any
+	if err := json.Unmarshal(row.DefaultRoomConfiguration, &conf); err != nil {
+		return nil, fmt.Errorf("default room configuration of user %s: %w", row.ID, err)
+	}
+	return &user.User{
+		ID: row.ID, Sub: row.Sub, Email: row.Email, AdminEmail: row.AdminEmail,
+		FullName: row.FullName, ShortName: row.ShortName, Language: row.Language, Timezone: row.Timezone,
+		Active: row.IsActive, DefaultRoomAccessLevel: row.DefaultRoomAccessLevel,
+		DefaultRoomConfiguration: conf, CreatedAt: row.CreatedAt,
+	}, nil
+}
+
+type sessions struct{ c conn }
+
+func (r sessions) Create(ctx context.Context, key ports.SessionKey, s user.Session) error {
+	data, err := json.Marshal(s.Data)
+	if err != nil {
+		return fmt.Errorf("session: %w", err)
+	}
+	var owner *uuid.UUID
+	if s.User != uuid.Nil {
+		owner = &s.User
+	}
+	return translate(q.SessionInsert(ctx, r.c, db.SessionInsertParams{
+		IDHash: key[:], UserID: owner, Data: data, CreatedAt: s.CreatedAt, ExpiresAt: s.ExpiresAt,
+	}), "session")
+}
+
+func (r sessions) Get(ctx context.Context, key ports.SessionKey, now time.Time) (user.Session, error) {
+	row, err := q.SessionGet(ctx, r.c, db.SessionGetParams{IDHash: key[:], ExpiresAt: now})
+	if err != nil {
+		return user.Session{}, translate(err, "session")
+	}
+	return toSession(row)
+}
+
+func (r sessions) User(ctx context.Context, key ports.SessionKey, now time.Time) (*user.User, error) {
+	row, err := q.SessionUser(ctx, r.c, db.SessionUserParams{IDHash: key[:], ExpiresAt: now})
+	if err != nil {
+		return nil, translate(err, "session")
+	}
+	return toUser(row.MeetUser)
+}
+
+func (r sessions) Update(ctx context.Context, key ports.SessionKey, now time.Time, fn func(*user.SessionData) error) (user.Session, error) {
+	var s user.Session
+	err := pgx.BeginFunc(ctx, r.c, func(tx pgx.Tx) error {
+		row, err := q.SessionGetForUpdate(ctx, tx, db.SessionGetForUpdateParams{IDHash: key[:], ExpiresAt: now})
+		if err != nil {
+			return err
+		}
+		if s, err = toSession(row); err != nil {
+			return err
+		}
+		if err := fn(&s.Data); err != nil {
+			return err
+		}
+		data, err := json.Marshal(s.Data)
+		if err != nil {
+			return fmt.Errorf("session: %w", err)
+		}
+		return q.SessionSetData(ctx, tx, db.SessionSetDataParams{IDHash: key[:], Data: data})
+	})
+	return s, translate(err, "session")
+}
+
+func (r sessions) Delete(ctx context.Context, key ports.SessionKey) error {
+	return translate(q.SessionDelete(ctx, r.c, key[:]), "session")
+}
+
+func (r sessions) DeleteExpired(ctx context.Context, now time.Time) (int64, error) {
+	n, err := q.SessionDeleteExpired(ctx, r.c, now)
+	return n, translate(err, "session")
+}
+
+func toSession(row db.MeetdSession) (user.Session, error) {
+	s := user.Session{CreatedAt: row.CreatedAt, ExpiresAt: row.ExpiresAt}
+	if row.UserID != nil {
+		s.User = *row.UserID
+	}
+	if err := json.Unmarshal(row.Data, &s.Data); err != nil {
+		return s, fmt.Errorf("session data: %w", err)
+	}
+	return s, nil
+}

@@ -1,0 +1,22 @@
+-- name: EventKeep :exec
+INSERT INTO meetd.kept_event (source, event_id, subject, payload, received_at) VALUES ($1, $2, $3, $4, $5)
+ON CONFLICT (source, event_id) DO NOTHING;
+
+-- name: EventsWaiting :many
+SELECT event_id, payload FROM meetd.kept_event
+WHERE source = $1 AND subject = $2 AND applied_at IS NULL
+ORDER BY id
+FOR UPDATE;
+
+-- name: EventSubjectsWaiting :many
+SELECT source, subject FROM meetd.kept_event
+WHERE applied_at IS NULL AND received_at >= $1
+GROUP BY source, subject
+ORDER BY min(id)
+LIMIT $2;
+
+-- name: EventApplied :exec
+UPDATE meetd.kept_event SET applied_at = $3 WHERE source = $1 AND event_id = $2;
+
+-- name: EventDeleteOld :execrows
+DELETE FROM meetd.kept_event WHERE received_at < $1;
