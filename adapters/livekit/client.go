@@ -1,0 +1,128 @@
+package livekit
+
+import (
+	"context"
+	"crypto/tls"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/livekit/protocol/auth"
+	lk "github.com/livekit/protocol/livekit"
+	"github.com/twitchtv/twirp"
+
+	"meetd/domain/fault"
+	"meetd/ports"
+)
+
+// Timeout is how long one call may take.
+const Timeout = 10 * time.Second
+
+// Config says where LiveKit is and who asks.
+type Config struct {
+	URL       string // as browsers get it; ws and wss become http and https, the path is dropped
+	Key       string
+	Secret    string
+	VerifyTLS bool
+	Timeout   time.Duration // of one call; zero: Timeout
+}
+
+// Client speaks to one LiveKit installation.
+type Client struct {
+	c      Config
+	rooms  lk.RoomService
+	egress lk.Egress
+}
+
+var _ ports.Conference = (*Client)(nil)
+
+// New prepares a client; it does not connect.
+func New(c Config) (*Client, error) {
+	u, err := url.Parse(c.URL)
+	if err != nil || u.Host == "" {
+		return nil, fmt.Errorf("LIVEKIT_API_URL %q is no address: write it like https://livekit.example.org", c.URL)
+	}
+	scheme := map[string]string{"ws": "http", "wss": "https"}[u.Scheme]
+	if scheme == "" {
+		scheme = u.Scheme
+	}
+	if c.Timeout == 0 {
+		c.Timeout = Timeout
+	}
+	transport := http.DefaultTransport.(*http.Transport).Clone()              //nolint:forcetypeassert // net/http promises it
+	transport.TLSClientConfig = &tls.Config{InsecureSkipVerify: !c.VerifyTLS} //nolint:gosec // LIVEKIT_VERIFY_SSL, on by default
+	hc := &http.Client{Timeout: c.Timeout, Transport: transport}
+	origin := scheme + "://" + u.Host
+	return &Client{
+		c:      c,
+		rooms:  lk.NewRoomServiceProtobufClient(origin, hc),
+		egress: lk.NewEgressProtobufClient(origin, hc),
+	}, nil
+}
+
+// with gives ctx a token with one grant for one call.
+func (c *Client) with(ctx context.Context, grant *auth.VideoGrant) (context.Context, context.CancelFunc, error) {
+	token, err := auth.NewAccessToken(c.c.Key, c.c.Secret).SetVideoGrant(grant).SetValidFor(6 * time.Hour).ToJWT()
+	if err != nil {
+		return nil, nil, fmt.Errorf("sign a LiveKit token: %w", err)
+	}
+	ctx, err = twirp.WithHTTPRequestHeaders(ctx, http.Header{"Authorization": {"Bearer " + token}})
+	if err != nil {
+		return nil, nil, fmt.Errorf("LiveKit token: %w", err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, c.c.Timeout)
+	return ctx, cancel, nil
+}
+
+// translate makes a fault of what LiveKit answered.
+func translate(err error, call string) error {
+	if err == nil {
+		return nil
+	}
+	var te twirp.Error
+	if errors.As(err, &te) && te.Code() == twirp.NotFound {
+		return fault.Wrap(fault.NotFound, "livekit", fmt.Errorf("%s: %w", call, err))
+	}
+	return fault.Wrap(fault.Upstream, "livekit", fmt.Errorf("%s: %w", call, err))
+}
+
+// MergeMetadata reads, merges and writes the room's metadata object.
+func (c *Client) MergeMetadata(ctx context.Context, room string, set map[string]any, remove []string) error {
+	list, cancel, err := c.with(ctx, &auth.VideoGrant{RoomList: true})
+	if err != nil {
+		return err
+	}
+	defer cancel()
+	found, err := c.rooms.ListRooms(list, &lk.ListRoomsRequest{Names: []string{room}})
+	if err != nil {
+		return translate(err, "ListRooms")
+	}
+	if len(found.GetRooms()) == 0 {
+		return fault.About(fault.NotFound, "livekit_room", room)
+	}
+	meta := map[string]any{}
+	if text := found.GetRooms()[0].GetMetadata(); text != "" {
+		if err := json.Unmarshal([]byte(text), &meta); err != nil {
+			return fmt.Errorf("metadata of LiveKit room %s is no JSON object: %w", room, err)
+		}
+	}
+	for _, name := range remove {
+		delete(meta, name)
+	}
+	maps.Copy(meta, set)
+	text, err := json.Marshal(meta)
+	if err != nil {
+		return fmt.Errorf("metadata of LiveKit room %s: %w", room, err)
+	}
+	admin, cancelAdmin, err := c.with(ctx, &auth.VideoGrant{RoomAdmin: true, Room: room})
+	if err != nil {
+		return err
+	}
+	defer cancelAdmin()
+	_, err = c.rooms.UpdateRoomMetadata(admin, &lk.UpdateRoomMetadataRequest{Room: room, Metadata: string(text)})
+	return translate(err, "UpdateRoomMetadata")
+}

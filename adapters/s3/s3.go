@@ -1,0 +1,182 @@
+package s3
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
+	"github.com/aws/smithy-go/encoding/httpbinding"
+
+	"meetd/domain/fault"
+	"meetd/ports"
+)
+
+// emptySHA256 is the payload hash of a request without body.
+const emptySHA256 = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+
+// Config says where the bucket is and who asks.
+type Config struct {
+	Endpoint    *url.URL // scheme, host and port; default ports are left out of the signature
+	Region      string   // empty: us-east-1
+	Bucket      string
+	Credentials aws.CredentialsProvider
+	Now         func() time.Time
+	Client      *http.Client
+}
+
+// Bucket is one bucket.
+type Bucket struct {
+	c      Config
+	host   string
+	signer *v4.Signer
+}
+
+var (
+	_ ports.Objects      = (*Bucket)(nil)
+	_ ports.ObjectSigner = (*Bucket)(nil)
+)
+
+// New prepares the bucket; it does not connect.
+func New(c Config) *Bucket {
+	if c.Region == "" {
+		c.Region = "us-east-1"
+	}
+	host := c.Endpoint.Host
+	if p := c.Endpoint.Port(); (p == "80" && c.Endpoint.Scheme == "http") || (p == "443" && c.Endpoint.Scheme == "https") {
+		host = strings.TrimSuffix(host, ":"+p)
+	}
+	return &Bucket{c: c, host: host, signer: v4.NewSigner(func(o *v4.SignerOptions) { o.DisableURIPathEscaping = true })}
+}
+
+// request makes the signed request for an object.
+func (b *Bucket) request(ctx context.Context, method, key string, now time.Time) (*http.Request, error) {
+	path := "/" + b.c.Bucket + "/" + key
+	r := (&http.Request{
+		Method: method,
+		// S3 signs the escaped path; Go would leave characters bare that S3 escapes.
+		URL: &url.URL{
+			Scheme: b.c.Endpoint.Scheme, Host: b.host, Path: path, RawPath: httpbinding.EscapePath(path, false),
+		},
+		Header: http.Header{"X-Amz-Content-Sha256": {emptySHA256}},
+		Host:   b.host,
+	}).WithContext(ctx)
+	creds, err := b.c.Credentials.Retrieve(ctx)
+	if err != nil {
+		return nil, fault.Wrap(fault.Unavailable, "store_credentials", err)
+	}
+	if err := b.signer.SignHTTP(ctx, creds, r, emptySHA256, "s3", b.c.Region, now.UTC()); err != nil {
+		return nil, fmt.Errorf("sign %s %s: %w", method, key, err)
+	}
+	return r, nil
+}
+
+// Sign signs a request for a proxy to make.
+func (b *Bucket) Sign(ctx context.Context, method, key string, now time.Time) (ports.SignedHeaders, error) {
+	r, err := b.request(ctx, method, key, now)
+	if err != nil {
+		return ports.SignedHeaders{}, err
+	}
+	return ports.SignedHeaders{
+		Authorization: r.Header.Get("Authorization"), Date: r.Header.Get("X-Amz-Date"),
+		ContentSHA256: emptySHA256, SecurityToken: r.Header.Get("X-Amz-Security-Token"),
+	}, nil
+}
+
+// Stat looks at an object.
+func (b *Bucket) Stat(ctx context.Context, key string) (ports.Object, error) {
+	f, err := b.Fetch(ctx, http.MethodHead, key, nil)
+	if err != nil {
+		return ports.Object{}, err
+	}
+	defer f.Body.Close() //nolint:errcheck // an answer to HEAD has no body
+	var size int64
+	if _, err := fmt.Sscan(f.Header.Get("Content-Length"), &size); err != nil {
+		return ports.Object{}, fault.Wrap(fault.Unavailable, "store", fmt.Errorf("the store does not tell the size of %s", key))
+	}
+	return ports.Object{Size: size, ContentType: f.Header.Get("Content-Type")}, nil
+}
+
+// passed are the headers of a browser's request that the store may see.
+var passed = []string{"Range", "If-Match", "If-None-Match", "If-Modified-Since", "If-Unmodified-Since"}
+
+// Fetch opens an object for a browser.
+func (b *Bucket) Fetch(ctx context.Context, method, key string, header http.Header) (*ports.Fetched, error) {
+	wanted := http.Header{}
+	for _, name := range passed {
+		if v := header.Values(name); len(v) == 1 {
+			wanted.Set(name, v[0])
+		}
+	}
+	// More than one range is a lot of work for nobody: the whole file instead.
+	if strings.Contains(wanted.Get("Range"), ",") {
+		wanted.Del("Range")
+	}
+	fallback := condition(wanted, header.Get("If-Range"))
+	resp, err := b.do(ctx, method, key, wanted)
+	if err == nil && fallback && resp.StatusCode == http.StatusPreconditionFailed {
+		drain(resp)
+		resp, err = b.do(ctx, method, key, http.Header{})
+	}
+	if err != nil {
+		return nil, err
+	}
+	switch resp.StatusCode {
+	case http.StatusOK, http.StatusPartialContent, http.StatusNotModified, http.StatusRequestedRangeNotSatisfiable, http.StatusPreconditionFailed:
+		return &ports.Fetched{Status: resp.StatusCode, Header: resp.Header, Body: resp.Body}, nil
+	case http.StatusNotFound:
+		drain(resp)
+		return nil, fault.About(fault.NotFound, "object", key)
+	}
+	drain(resp)
+	return nil, fault.Wrap(fault.Unavailable, "store", fmt.Errorf("the store answered %s to %s %s", resp.Status, method, key))
+}
+
+// condition turns If-Range, which S3 does not know, into the condition that it
+// does know; when that fails the whole file is due. It reports whether it did.
+func condition(wanted http.Header, ifRange string) bool {
+	switch {
+	case ifRange == "" || wanted.Get("Range") == "":
+		return false
+	case strings.HasPrefix(ifRange, `"`):
+		wanted.Set("If-Match", ifRange)
+		return true
+	}
+	if _, err := http.ParseTime(ifRange); err != nil { // a weak tag never matches
+		wanted.Del("Range")
+		return false
+	}
+	wanted.Set("If-Unmodified-Since", ifRange)
+	return true
+}
+
+func (b *Bucket) do(ctx context.Context, method, key string, header http.Header) (*http.Response, error) {
+	r, err := b.request(ctx, method, key, b.c.Now())
+	if err != nil {
+		return nil, err
+	}
+	for name, v := range header {
+		r.Header[name] = v
+	}
+	// Without this Go would ask for gzip and hand out something else than the object.
+	r.Header.Set("Accept-Encoding", "identity")
+	resp, err := b.c.Client.Do(r)
+	if errors.Is(err, context.Canceled) {
+		return nil, err
+	} else if err != nil {
+		return nil, fault.Wrap(fault.Unavailable, "store", err)
+	}
+	return resp, nil
+}
+
+// drain lets the connection be used again; an error page is short.
+func drain(resp *http.Response) {
+	_, _ = io.CopyN(io.Discard, resp.Body, 64<<10)
+	_ = resp.Body.Close()
+}
