@@ -1,0 +1,219 @@
+package http
+
+import (
+	"crypto/subtle"
+	"mime"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/labstack/echo/v4"
+
+	"meetd/domain/fault"
+	"meetd/domain/user"
+)
+
+// policy says who may reach an endpoint.
+type policy int
+
+const (
+	open     policy = iota // the session is not looked at
+	anybody                // with or without a session
+	loggedIn               // only with one
+)
+
+type methods map[string]echo.HandlerFunc
+
+// endpoint is one path with all its methods.
+type endpoint struct {
+	path    string
+	policy  policy
+	methods methods
+}
+
+// serve runs the checks of an endpoint in the order of http-overview.md §3.5:
+// negotiation, authentication with CSRF, permission, method.
+func (s *Server) serve(ep endpoint) echo.HandlerFunc {
+	allowed := make([]string, 0, len(ep.methods)+2)
+	for m := range ep.methods {
+		allowed = append(allowed, m)
+	}
+	if _, ok := ep.methods[http.MethodGet]; ok {
+		allowed = append(allowed, http.MethodHead)
+	}
+	allowed = append(allowed, http.MethodOptions)
+	slices.Sort(allowed)
+	allow := []string{strings.Join(allowed, ", ")}
+	return func(c echo.Context) error {
+		r, h := c.Request(), c.Response().Header()
+		h["Allow"] = allow
+		if !acceptsJSON(r.Header.Get("Accept")) {
+			return fault.New(fault.Invalid, "not_acceptable")
+		}
+		if ep.policy != open {
+			h.Add("Vary", "Cookie")
+			if err := s.authenticate(c); err != nil {
+				return err
+			}
+			if ep.policy == loggedIn && current(c) == nil {
+				return fault.New(fault.Unauthenticated, "credentials")
+			}
+		}
+		method := r.Method
+		if method == http.MethodHead {
+			method = http.MethodGet
+		}
+		handler, ok := ep.methods[method]
+		if !ok {
+			if method == http.MethodOptions {
+				return c.NoContent(http.StatusNoContent)
+			}
+			return fault.About(fault.Invalid, "method", r.Method)
+		}
+		return handler(c)
+	}
+}
+
+// mustLogIn is for a method that is not open to everybody on an endpoint whose
+// other methods are.
+func (s *Server) mustLogIn(h echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		if current(c) == nil {
+			return fault.New(fault.Unauthenticated, "credentials")
+		}
+		return h(c)
+	}
+}
+
+func acceptsJSON(accept string) bool {
+	if accept == "" || strings.Contains(accept, "*/*") {
+		return true
+	}
+	for part := range strings.SplitSeq(accept, ",") {
+		kind, _, err := mime.ParseMediaType(part)
+		if err == nil && (kind == "application/json" || kind == "application/*") {
+			return true
+		}
+	}
+	return false
+}
+
+// current is the account of the request; nil for an anonymous visitor.
+func current(c echo.Context) *user.User {
+	u, _ := c.Get(keyUser).(*user.User)
+	return u
+}
+
+// authenticate finds out who asks. A session is a cookie that browsers send by
+// themselves, so whoever writes with it must also show the CSRF token.
+func (s *Server) authenticate(c echo.Context) error {
+	u, err := s.Accounts.User(c.Request().Context(), s.secret(c))
+	if err != nil || u == nil {
+		return err
+	}
+	if err := s.checkCSRF(c); err != nil {
+		return err
+	}
+	c.Set(keyUser, u)
+	return nil
+}
+
+// secret is the session cookie; empty without one.
+func (s *Server) secret(c echo.Context) string {
+	cookie, err := c.Cookie(s.Config.SessionCookie)
+	if err != nil {
+		return ""
+	}
+	return cookie.Value
+}
+
+const (
+	csrfCookie = "csrftoken"
+	csrfHeader = "X-CSRFToken"
+	csrfLength = 32
+	csrfAge    = 31449600 // seconds: 52 weeks
+)
+
+func csrfFault(why string) error { return fault.About(fault.Forbidden, "csrf", why) }
+
+// checkCSRF is http-overview.md §3.2.
+func (s *Server) checkCSRF(c echo.Context) error {
+	r := c.Request()
+	switch r.Method {
+	case http.MethodGet, http.MethodHead, http.MethodOptions, http.MethodTrace:
+		return nil
+	}
+	if err := s.checkOrigin(r); err != nil {
+		return err
+	}
+	cookie, err := c.Cookie(csrfCookie)
+	if err != nil || cookie.Value == "" {
+		return csrfFault("CSRF cookie not set.")
+	}
+	token := r.Header.Get(csrfHeader)
+	switch {
+	case token == "":
+		return csrfFault("CSRF token missing.")
+	case len(token) != csrfLength && len(token) != 2*csrfLength:
+		return csrfFault("CSRF token from the 'X-Csrftoken' HTTP header has incorrect length.")
+	case subtle.ConstantTimeCompare([]byte(unmask(token)), []byte(unmask(cookie.Value))) != 1:
+		return csrfFault("CSRF token from the 'X-Csrftoken' HTTP header incorrect.")
+	}
+	return nil
+}
+
+func (s *Server) checkOrigin(r *http.Request) error {
+	self := s.absolute(r, "")
+	if origin := r.Header.Get("Origin"); origin != "" {
+		if origin == self || s.trusts(origin) {
+			return nil
+		}
+		return csrfFault("Origin checking failed - " + origin + " does not match any trusted origins.")
+	}
+	if !s.secure(r) {
+		return nil
+	}
+	referer := r.Referer()
+	if referer == "" {
+		return csrfFault("Referer checking failed - no Referer.")
+	}
+	u, err := url.Parse(referer)
+	if err != nil || u.Host == "" || u.Scheme != "https" || (u.Scheme+"://"+u.Host != self && !s.trusts(u.Scheme+"://"+u.Host)) {
+		return csrfFault("Referer checking failed - " + referer + " does not match any trusted origins.")
+	}
+	return nil
+}
+
+// trusts reports whether an origin is configured as ours; https://*.example.org
+// stands for all subdomains.
+func (s *Server) trusts(origin string) bool {
+	return slices.ContainsFunc(s.Config.TrustedOrigins, func(t string) bool {
+		scheme, domain, wild := strings.Cut(t, "://*.")
+		if !wild {
+			return t == origin
+		}
+		host, ok := strings.CutPrefix(origin, scheme+"://")
+		return ok && strings.HasSuffix(host, "."+domain)
+	})
+}
+
+const csrfLetters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+
+// unmask reads the 64-character form of a token: a mask, and the secret shifted
+// by it letter by letter.
+func unmask(token string) string {
+	if len(token) != 2*csrfLength {
+		return token
+	}
+	mask, cipher := token[:csrfLength], token[csrfLength:]
+	secret := make([]byte, csrfLength)
+	for i := range secret {
+		a, b := strings.IndexByte(csrfLetters, cipher[i]), strings.IndexByte(csrfLetters, mask[i])
+		if a < 0 || b < 0 {
+			return token
+		}
+		secret[i] = csrfLetters[(a-b+len(csrfLetters))%len(csrfLetters)]
+	}
+	return string(secret)
+}

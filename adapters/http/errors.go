@@ -1,0 +1,200 @@
+package http
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/labstack/echo/v4"
+
+	"meetd/domain/fault"
+)
+
+// wire is how a fault looks: status, the key of its message, the message. %s
+// stands for what the fault is about.
+type wire struct {
+	status  int
+	key     string // detail, error or status
+	message string
+}
+
+// codes has the wording of the contract for the faults that have their own.
+var codes = map[string]wire{
+	"host":           {400, "detail", "Bad Request"},
+	"path":           {404, "detail", "Not found."},
+	"feature_off":    {404, "detail", "Not found."},
+	"method":         {405, "detail", `Method "%s" not allowed.`},
+	"not_acceptable": {406, "detail", "Could not satisfy the request Accept header."},
+	"media_type":     {415, "detail", `Unsupported media type "%s" in request.`},
+	"body_too_large": {413, "detail", "Request body exceeds %s bytes."},
+	"body_json":      {400, "detail", "JSON parse error - %s"},
+	"body_form":      {400, "detail", "Multipart form parse error - %s"},
+	"csrf":           {403, "detail", "CSRF Failed: %s"},
+	"credentials":    {401, "detail", "Authentication credentials were not provided."},
+	"session":        {401, "detail", "Authentication credentials were not provided."},
+	"permission":     {403, "detail", "You do not have permission to perform this action."},
+	"login_state":    {400, "detail", "Bad Request"},
+	"login_token":    {400, "detail", "Bad Request"},
+
+	"room":            {404, "detail", "No Room matches the given query."},
+	"room_privileges": {403, "detail", "You must have privileges on room to perform this action."},
+
+	"recording":             {404, "detail", "No Recording matches the given query."},
+	"recording_request":     {400, "detail", "Invalid request."},
+	"recording_open":        {409, "error", "A recording is already in progress for room %s"},
+	"recording_start":       {502, "error", "Recording failed to start for room %s"},
+	"recording_stop":        {500, "error", "Recording failed to stop for room %s"},
+	"recording_none_active": {404, "detail", "No active recording found for this room."},
+	"recording_not_savable": {
+		403, "detail",
+		"Recording with ID %s cannot be saved because it is either, in an error state or has already been saved.",
+	},
+
+	"storage_event":     {403, "detail", "Invalid request data."},
+	"storage_bucket":    {403, "detail", "Invalid bucket specified."},
+	"storage_recording": {404, "detail", "No recording found for this event."},
+	"media_extension":   {400, "detail", "Unsupported extension."},
+	"media_mode":        {404, "detail", "No recording found with this extension."},
+	"media_proxy":       {403, "detail", "You do not have permission to perform this action."},
+	"object":            {404, "detail", "Not found."},
+
+	"hook_token_unset":   {401, "detail", "Authentication is enabled but token is not configured."},
+	"hook_header":        {401, "detail", "Authorization header is required"},
+	"hook_header_format": {401, "detail", "Invalid authorization header format."},
+	"hook_token":         {401, "detail", "Invalid token"},
+	"webhook_header":     {401, "status", "error"},
+	"livekit_webhook":    {400, "status", "error"},
+	"webhook_event":      {422, "status", "error"},
+}
+
+// kinds has the answer for every other fault of a kind.
+var kinds = map[fault.Kind]wire{
+	fault.Invalid:         {400, "detail", "Bad Request"},
+	fault.Unauthenticated: {401, "detail", "Authentication credentials were not provided."},
+	fault.Forbidden:       {403, "detail", "You do not have permission to perform this action."},
+	fault.NotFound:        {404, "detail", "Not found."},
+	fault.Conflict:        {409, "detail", "The request contradicts the present state."},
+	fault.Upstream:        {502, "detail", "A service this one depends on failed."},
+	fault.Unavailable:     {503, "detail", "The service cannot answer now. Try again in a few seconds."},
+}
+
+// challenges are sent with a 401; hooks have their own.
+const sessionChallenge = "Session"
+
+type panicError struct{ value any }
+
+func (p *panicError) Error() string { return fmt.Sprintf("panic: %v", p.value) }
+
+// fieldErrors are messages per field, in the order of the fields.
+type fieldErrors []fieldError
+
+type fieldError struct {
+	field    string
+	messages any // []string, or the structured errors of a configuration
+}
+
+func (f fieldErrors) Error() string {
+	names := make([]string, len(f))
+	for i, e := range f {
+		names[i] = e.field
+	}
+	return "invalid fields: " + strings.Join(names, ", ")
+}
+
+// MarshalJSON keeps the order of the fields.
+func (f fieldErrors) MarshalJSON() ([]byte, error) {
+	out := []byte{'{'}
+	for i, e := range f {
+		if i > 0 {
+			out = append(out, ',')
+		}
+		name, err := marshal(e.field)
+		if err != nil {
+			return nil, err
+		}
+		messages, err := marshal(e.messages)
+		if err != nil {
+			return nil, err
+		}
+		out = append(append(append(out, name...), ':'), messages...)
+	}
+	return append(out, '}'), nil
+}
+
+// writeError is the only writer of error bodies.
+func (s *Server) writeError(err error, c echo.Context) {
+	c.Set(keyFault, err)
+	if c.Response().Committed {
+		return
+	}
+	if werr := s.respondError(err, c); werr != nil {
+		s.Log.WarnContext(c.Request().Context(), "an error could not be answered", "error", werr)
+	}
+}
+
+func (s *Server) respondError(err error, c echo.Context) error {
+	var (
+		fields fieldErrors
+		f      *fault.Error
+		he     *echo.HTTPError
+	)
+	switch {
+	case errors.As(err, &fields):
+		return respond(c, http.StatusBadRequest, fields)
+	case errors.As(err, &f):
+		if len(f.Fields) > 0 {
+			return respond(c, http.StatusBadRequest, f.Fields)
+		}
+		w := shape(f)
+		if w.status == http.StatusUnauthorized && c.Response().Header().Get("WWW-Authenticate") == "" {
+			c.Response().Header().Set("WWW-Authenticate", sessionChallenge)
+		}
+		if w.status == http.StatusServiceUnavailable {
+			c.Response().Header().Set("Retry-After", "5")
+		}
+		return respond(c, w.status, map[string]string{w.key: w.message})
+	case errors.As(err, &he) && he.Code == http.StatusMethodNotAllowed:
+		return respond(c, he.Code, map[string]string{"detail": `Method "` + c.Request().Method + `" not allowed.`})
+	case errors.As(err, &he):
+		return page(c, http.StatusNotFound, "Not Found", "The requested resource was not found on this server.")
+	}
+	return page(c, http.StatusInternalServerError, "Server Error (500)", "")
+}
+
+// shape finds the answer to a fault.
+func shape(f *fault.Error) wire {
+	w, ok := codes[f.Code]
+	if !ok {
+		w = kinds[f.Kind]
+	}
+	if strings.Contains(w.message, "%s") {
+		w.message = fmt.Sprintf(w.message, f.Subject)
+	}
+	return w
+}
+
+func page(c echo.Context, status int, title, text string) error {
+	return c.HTML(status, "\n<!doctype html>\n<html lang=\"en\">\n<head>\n  <title>"+title+"</title>\n</head>\n<body>\n  <h1>"+
+		title+"</h1><p>"+text+"</p>\n</body>\n</html>\n")
+}
+
+// respond writes compact JSON, in UTF-8 as it is, without charset parameter.
+func respond(c echo.Context, status int, body any) error {
+	b, err := marshal(body)
+	if err != nil {
+		return err
+	}
+	return c.Blob(status, "application/json", b)
+}
+
+func marshal(v any) ([]byte, error) {
+	var b strings.Builder
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(v); err != nil {
+		return nil, fmt.Errorf("encode the answer: %w", err)
+	}
+	return []byte(strings.TrimSuffix(b.String(), "\n")), nil
+}

@@ -1,0 +1,118 @@
+package http
+
+import (
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/json"
+	"mime"
+	"net/http"
+	"strings"
+
+	"github.com/labstack/echo/v4"
+
+	"meetd/app/recordings"
+	"meetd/domain/fault"
+)
+
+// maxHook bounds what a hook is sent, in bytes: far above any real event.
+const maxHook = 1 << 20
+
+// checkHook is the bearer authentication of recording.md §4.
+func checkHook(c echo.Context, h HookConfig, realm string) error {
+	if !h.Auth {
+		return nil
+	}
+	err := bearer(c.Request(), h.Token)
+	if err != nil {
+		c.Response().Header().Set("WWW-Authenticate", "Bearer realm='"+realm+"'")
+	}
+	return err
+}
+
+func bearer(r *http.Request, token string) error {
+	header := r.Header.Get("Authorization")
+	scheme, got, _ := strings.Cut(strings.TrimSpace(header), " ")
+	got = strings.TrimSpace(got)
+	switch {
+	case token == "":
+		return fault.New(fault.Unauthenticated, "hook_token_unset")
+	case header == "":
+		return fault.New(fault.Unauthenticated, "hook_header")
+	case !strings.EqualFold(scheme, "bearer") || got == "":
+		return fault.New(fault.Unauthenticated, "hook_header_format")
+	}
+	// Hashed, so that not even the length of the token shows in the time.
+	a, b := sha256.Sum256([]byte(got)), sha256.Sum256([]byte(token))
+	if subtle.ConstantTimeCompare(a[:], b[:]) != 1 {
+		return fault.New(fault.Unauthenticated, "hook_token")
+	}
+	return nil
+}
+
+// storageHook takes what the object store reports.
+func (s *Server) storageHook(c echo.Context) error {
+	if err := checkHook(c, s.Config.StorageHook, "Storage event API"); err != nil {
+		return err
+	}
+	if !s.Config.StorageHook.Enabled {
+		return fault.New(fault.NotFound, "feature_off")
+	}
+	header := c.Request().Header.Get("Content-Type")
+	kind, _, err := mime.ParseMediaType(header)
+	body, readErr := readAll(c, maxHook)
+	if readErr != nil {
+		return readErr
+	}
+	if len(body) > 0 {
+		if err != nil || kind != "application/json" {
+			return fault.About(fault.Invalid, "media_type", header)
+		}
+		if !json.Valid(body) {
+			return fault.About(fault.Invalid, "body_json", jsonFault(body))
+		}
+	}
+	outcome, err := s.Recordings.StorageHook(c.Request().Context(), body)
+	switch {
+	case err != nil:
+		return err
+	case outcome == recordings.Ignored:
+		return respond(c, http.StatusOK, message{"Notification ignored."})
+	}
+	return respond(c, http.StatusOK, message{"Event processed."})
+}
+
+type status struct {
+	Status string `json:"status"`
+}
+
+// liveKitHook takes LiveKit's webhooks (livekit.md §10).
+func (s *Server) liveKitHook(c echo.Context) error {
+	authorization := c.Request().Header.Get("Authorization")
+	if authorization == "" {
+		return fault.New(fault.Unauthenticated, "webhook_header")
+	}
+	body, err := readAll(c, maxHook)
+	if err != nil {
+		return err
+	}
+	ev, err := s.Webhooks.Receive(authorization, body)
+	if err != nil {
+		return err
+	}
+	ok := status{"success"}
+	if tag := s.Config.ConnectionTestTag; tag != "" && strings.HasPrefix(ev.Room, tag) {
+		return respond(c, http.StatusOK, ok)
+	}
+	if filter := s.Config.WebhookFilter; filter != nil && !filter.MatchString(ev.Room) {
+		return respond(c, http.StatusOK, ok)
+	}
+	if !ev.Known {
+		return fault.New(fault.Invalid, "webhook_event")
+	}
+	if ev.Egress != nil && (ev.Name == "egress_updated" || ev.Name == "egress_ended") {
+		if err := s.Recordings.EgressEvent(c.Request().Context(), *ev.Egress); err != nil {
+			return err
+		}
+	}
+	return respond(c, http.StatusOK, ok)
+}

@@ -1,0 +1,101 @@
+package http
+
+import (
+	"crypto/rand"
+	"math/big"
+	"net/http"
+	"strings"
+
+	"github.com/labstack/echo/v4"
+
+	"meetd/app/accounts"
+	"meetd/domain/fault"
+)
+
+const (
+	callbackPath       = API + "/callback/"
+	logoutCallbackPath = API + "/logout-callback/"
+)
+
+func (s *Server) startLogin(c echo.Context) error {
+	r := c.Request()
+	to, err := s.Accounts.StartLogin(r.Context(), accounts.LoginStart{
+		Secret: s.secret(c), Host: r.Host, ReturnTo: c.QueryParam(s.Config.ReturnToParam),
+		Silent: strings.EqualFold(c.QueryParam("silent"), "true"), Hint: c.QueryParam("login_hint"),
+		CallbackURL: s.absolute(r, callbackPath),
+	})
+	return s.follow(c, to, err)
+}
+
+func (s *Server) finishLogin(c echo.Context) error {
+	r := c.Request()
+	to, err := s.Accounts.FinishLogin(r.Context(), accounts.LoginAnswer{
+		Secret: s.secret(c), Code: c.QueryParam("code"), State: c.QueryParam("state"), Error: c.QueryParam("error"),
+		CallbackURL: s.absolute(r, callbackPath),
+	})
+	return s.follow(c, to, err)
+}
+
+// logoutMethods leaves out GET where it is switched off.
+func (s *Server) logoutMethods() methods {
+	m := methods{http.MethodPost: s.startLogout}
+	if s.Config.LogoutByGet {
+		m[http.MethodGet] = s.startLogout
+	}
+	return m
+}
+
+func (s *Server) startLogout(c echo.Context) error {
+	to, err := s.Accounts.StartLogout(c.Request().Context(), s.secret(c), s.absolute(c.Request(), logoutCallbackPath))
+	return s.follow(c, to, err)
+}
+
+func (s *Server) finishLogout(c echo.Context) error {
+	to, err := s.Accounts.FinishLogout(c.Request().Context(), s.secret(c), c.QueryParam("state"))
+	return s.follow(c, to, err)
+}
+
+// follow sets the cookies and sends the browser on.
+func (s *Server) follow(c echo.Context, to accounts.Redirect, err error) error {
+	c.Response().Header()["Cache-Control"] = noStore
+	if err != nil {
+		return err
+	}
+	if to.URL == "" {
+		return fault.New(fault.Unavailable, "redirect_unset")
+	}
+	if to.Secret != "" {
+		c.SetCookie(s.cookie(s.Config.SessionCookie, to.Secret, int(s.Config.SessionAge.Seconds()), true))
+	}
+	if to.Logout {
+		c.SetCookie(s.cookie(s.Config.SessionCookie, "", -1, true))
+	}
+	if to.Login {
+		token, err := csrfToken()
+		if err != nil {
+			return err
+		}
+		c.SetCookie(s.cookie(csrfCookie, token, csrfAge, false))
+	}
+	return c.Redirect(http.StatusFound, to.URL)
+}
+
+func (s *Server) cookie(name, value string, maxAge int, httpOnly bool) *http.Cookie {
+	return &http.Cookie{
+		Name: name, Value: value, Path: "/", MaxAge: maxAge,
+		HttpOnly: httpOnly, Secure: s.Config.SecureCookies, SameSite: http.SameSiteLaxMode,
+	}
+}
+
+// csrfToken draws a token that pages can read and send back.
+func csrfToken() (string, error) {
+	token := make([]byte, csrfLength)
+	for i := range token {
+		n, err := rand.Int(rand.Reader, big.NewInt(int64(len(csrfLetters))))
+		if err != nil {
+			return "", err //nolint:wrapcheck // crypto/rand does not fail
+		}
+		token[i] = csrfLetters[n.Int64()]
+	}
+	return string(token), nil
+}

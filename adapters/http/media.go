@@ -1,0 +1,115 @@
+package http
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"net/netip"
+	"strings"
+
+	"github.com/labstack/echo/v4"
+
+	"meetd/app/accounts"
+	"meetd/app/media"
+	"meetd/domain/fault"
+)
+
+// authorizeMedia answers the ingress: may this browser have this file now? An
+// allowed answer has no body, since nginx closes the connection to us after one
+// that has, and is kept by nobody (recording.md §7).
+func (s *Server) authorizeMedia(c echo.Context) error {
+	r, h := c.Request(), c.Response().Header()
+	h["Cache-Control"] = noStore
+	target, err := originalURL(r)
+	if err != nil {
+		return err
+	}
+	method := r.Method
+	if original := r.Header.Get("X-Original-Method"); original != "" {
+		method = original
+	}
+	signed, err := s.Media.Authorize(r.Context(), media.Request{
+		Session: accounts.Key(s.secret(c)), Method: method, Target: target,
+	})
+	if err != nil {
+		return err
+	}
+	if !s.fromProxy(r) {
+		return fault.About(fault.Forbidden, "media_proxy", r.RemoteAddr)
+	}
+	h["Authorization"] = []string{signed.Authorization}
+	h["X-Amz-Date"] = []string{signed.Date}
+	h["X-Amz-Content-Sha256"] = []string{signed.ContentSHA256}
+	if signed.SecurityToken != "" {
+		h["X-Amz-Security-Token"] = []string{signed.SecurityToken}
+	}
+	h["Content-Length"] = []string{"0"}
+	c.Response().WriteHeader(http.StatusOK)
+	return nil
+}
+
+// originalURL is the URL the proxy was asked for. Of a header sent twice none
+// is believed.
+func originalURL(r *http.Request) (string, error) {
+	switch values := r.Header["X-Original-Url"]; len(values) {
+	case 0:
+		return "", nil
+	case 1:
+		return values[0], nil
+	}
+	return "", fault.New(fault.Forbidden, "permission")
+}
+
+// fromProxy reports whether the peer may be handed signatures for the store.
+func (s *Server) fromProxy(r *http.Request) bool {
+	peer, err := netip.ParseAddrPort(r.RemoteAddr)
+	if err != nil {
+		return false
+	}
+	for _, p := range s.Config.TrustedProxies {
+		if p.Contains(peer.Addr().Unmap()) {
+			return true
+		}
+	}
+	return false
+}
+
+// sent are the store's headers that a browser gets.
+var sent = []string{"Content-Type", "Content-Length", "Content-Range", "Accept-Ranges", "Etag", "Last-Modified"}
+
+// streamMedia sends the file itself, for installations without an ingress. The
+// body goes through without being held.
+func (s *Server) streamMedia(c echo.Context) error {
+	r, h := c.Request(), c.Response().Header()
+	h["Cache-Control"] = noStore
+	_, file, err := s.Media.Open(r.Context(), media.Request{
+		Session: accounts.Key(s.secret(c)), Method: r.Method, Target: r.RequestURI,
+	}, r.Header)
+	if err != nil {
+		return err
+	}
+	defer file.Body.Close() //nolint:errcheck // nothing is left to do about it
+	for _, name := range sent {
+		if v := file.Header.Get(name); v != "" {
+			h.Set(name, v)
+		}
+	}
+	// No name: the page that links to the file chooses it.
+	h.Set("Content-Disposition", "attachment")
+	h.Set("Content-Security-Policy", "default-src 'none'")
+	c.Response().WriteHeader(file.Status)
+	if r.Method == http.MethodHead {
+		return nil
+	}
+	if _, err := io.Copy(c.Response(), file.Body); err != nil && r.Context().Err() == nil && !isClosed(err) {
+		// The status is sent; only breaking the connection tells the browser.
+		s.Log.WarnContext(r.Context(), "a download broke off", "error", err)
+		panic(http.ErrAbortHandler)
+	}
+	return nil
+}
+
+// isClosed reports whether it was the browser that went away.
+func isClosed(err error) bool {
+	return errors.Is(err, io.ErrClosedPipe) || strings.Contains(err.Error(), "broken pipe") || strings.Contains(err.Error(), "connection reset")
+}

@@ -1,0 +1,179 @@
+package http
+
+import (
+	"crypto/rand"
+	"errors"
+	"log/slog"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/labstack/echo/v4"
+
+	"meetd/domain/fault"
+	"meetd/domain/room"
+)
+
+const (
+	keyUser  = "user"  // *user.User of the request
+	keyFault = "fault" // error that was answered
+)
+
+// observe gives the request an id, survives panics, and logs one event when it
+// is answered. It is outermost, so that nothing is answered without it.
+func (s *Server) observe(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) (err error) {
+		start := s.Now()
+		r, w := c.Request(), c.Response()
+		id := r.Header.Get(echo.HeaderXRequestID)
+		if !plausibleID(id) {
+			id = rand.Text()
+		}
+		w.Header().Set(echo.HeaderXRequestID, id)
+		defer func() {
+			if p := recover(); p != nil {
+				if p == http.ErrAbortHandler { //nolint:errorlint // the value itself is the signal
+					panic(p)
+				}
+				err = &panicError{value: p}
+			}
+			if err != nil {
+				c.Error(err)
+			}
+			s.logRequest(c, id, s.Now().Sub(start))
+			err = nil
+		}()
+		return next(c)
+	}
+}
+
+func plausibleID(id string) bool {
+	return id != "" && len(id) <= 64 && !strings.ContainsFunc(id, func(r rune) bool { return r <= ' ' || r > '~' })
+}
+
+func (s *Server) logRequest(c echo.Context, id string, took time.Duration) {
+	r, status := c.Request(), c.Response().Status
+	level := slog.LevelInfo
+	attrs := make([]slog.Attr, 0, 8)
+	attrs = append(attrs, slog.String("id", id), slog.String("method", r.Method), slog.String("route", c.Path()),
+		slog.Int("status", status), slog.Duration("took", took))
+	if u := current(c); u != nil {
+		attrs = append(attrs, slog.String("user", u.ID.String()))
+	}
+	if err, ok := c.Get(keyFault).(error); ok {
+		var f *fault.Error
+		if errors.As(err, &f) {
+			attrs = append(attrs, slog.String("fault", f.Code))
+		}
+		if status >= http.StatusInternalServerError {
+			level = slog.LevelError
+			attrs = append(attrs, slog.String("error", err.Error()))
+		}
+	}
+	s.Log.LogAttrs(r.Context(), level, "request", attrs...)
+}
+
+// guard holds what concerns every answer: known host, https, security headers,
+// CORS. The two heartbeats are asked by pods' addresses over plain http.
+func (s *Server) guard(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		r, h := c.Request(), c.Response().Header()
+		if !s.Config.isAllowedHost(r.Host) {
+			return fault.New(fault.Invalid, "host")
+		}
+		path := strings.TrimPrefix(r.URL.Path, "/")
+		heartbeat := strings.HasPrefix(path, "__lbheartbeat__") || strings.HasPrefix(path, "__heartbeat__")
+		if s.secure(r) {
+			if s.Config.HSTS != "" {
+				h.Set("Strict-Transport-Security", s.Config.HSTS)
+			}
+		} else if s.Config.RedirectToHTTPS && !heartbeat {
+			return c.Redirect(http.StatusMovedPermanently, "https://"+r.Host+r.URL.RequestURI())
+		}
+		h["X-Frame-Options"] = deny
+		h["X-Content-Type-Options"] = nosniff
+		h["Referrer-Policy"] = sameOrigin
+		h["Cross-Origin-Opener-Policy"] = sameOrigin
+		if origin := r.Header.Get("Origin"); origin != "" && s.corsAllowed(origin) {
+			h.Set("Access-Control-Allow-Origin", origin)
+			h.Set("Access-Control-Allow-Credentials", "true")
+			h.Add("Vary", "origin")
+			if r.Method == http.MethodOptions && r.Header.Get("Access-Control-Request-Method") != "" {
+				h.Set("Access-Control-Allow-Headers", "accept, authorization, content-type, user-agent, x-csrftoken, x-requested-with")
+				h.Set("Access-Control-Allow-Methods", "DELETE, GET, OPTIONS, PATCH, POST, PUT")
+				h.Set("Access-Control-Max-Age", "86400")
+				return c.NoContent(http.StatusOK)
+			}
+		}
+		return next(c)
+	}
+}
+
+// Header values that never change are shared between answers.
+var (
+	deny       = []string{"DENY"}
+	nosniff    = []string{"nosniff"}
+	sameOrigin = []string{"same-origin"}
+)
+
+func (s *Server) corsAllowed(origin string) bool {
+	if s.Config.CORSAll || slices.Contains(s.Config.CORSOrigins, origin) {
+		return true
+	}
+	for _, p := range s.Config.CORSPatterns {
+		if at := p.FindStringIndex(origin); at != nil && at[0] == 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// appendSlash serves reads of a known path without its last slash, and sends
+// everything else there: a write is never executed (http-overview.md §1).
+func (s *Server) appendSlash(e *echo.Echo) echo.MiddlewareFunc {
+	return func(next echo.HandlerFunc) echo.HandlerFunc {
+		return func(c echo.Context) error {
+			u := c.Request().URL
+			if !strings.HasPrefix(u.Path, API+"/") || strings.HasSuffix(u.Path, "/") {
+				return next(c)
+			}
+			probe := e.NewContext(c.Request(), nil)
+			e.Router().Find(c.Request().Method, u.EscapedPath()+"/", probe)
+			if probe.Path() == "" || !strings.HasSuffix(probe.Path(), "/") {
+				return next(c)
+			}
+			if m := c.Request().Method; m == http.MethodGet || m == http.MethodHead {
+				u.Path += "/"
+				if u.RawPath != "" {
+					u.RawPath += "/"
+				}
+				return next(c)
+			}
+			target := u.EscapedPath() + "/"
+			if u.RawQuery != "" {
+				target += "?" + u.RawQuery
+			}
+			return c.Redirect(http.StatusMovedPermanently, target)
+		}
+	}
+}
+
+// identifier is the :id of a room path: anything without slash or dot.
+func identifier(c echo.Context) (string, error) {
+	id := c.Param("id")
+	if id == "" || strings.ContainsAny(id, "/.") {
+		return "", fault.New(fault.NotFound, "path")
+	}
+	return id, nil
+}
+
+// pathID is the :id of all other paths: a UUID in any form.
+func pathID(c echo.Context) (uuid.UUID, error) {
+	id, ok := room.ParseID(c.Param("id"))
+	if !ok {
+		return uuid.Nil, fault.New(fault.NotFound, "path")
+	}
+	return id, nil
+}

@@ -1,0 +1,150 @@
+package http
+
+import (
+	"context"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"meetd/app/accounts"
+	"meetd/app/media"
+	"meetd/app/recordings"
+	"meetd/app/rooms"
+	"meetd/ports"
+)
+
+// API is where the first-party API begins.
+const API = "/api/v1.0"
+
+// Config is what the installation decides about HTTP (settings.md §2).
+type Config struct {
+	AllowedHosts    []string // names without port; a leading dot for all subdomains; * for all
+	TrustedOrigins  []string // DJANGO_CSRF_TRUSTED_ORIGINS
+	TrustProto      bool     // X-Forwarded-Proto tells the scheme
+	RedirectToHTTPS bool
+	HSTS            string // header value on secure answers; empty: none
+	CORSAll         bool
+	CORSOrigins     []string
+	CORSPatterns    []*regexp.Regexp
+
+	SessionCookie string
+	SessionAge    time.Duration
+	SecureCookies bool
+
+	TrustedProxies []netip.Prefix // may be handed signatures for the store
+	Streaming      bool           // serve /media/ ourselves
+	VersionFile    string
+
+	ReturnToParam string // OIDC_REDIRECT_FIELD_NAME
+	LogoutByGet   bool   // ALLOW_LOGOUT_GET_METHOD
+	LiveKitURL    string // as browsers get it
+
+	StorageHook HookConfig
+	// Webhooks of rooms that another installation on the same LiveKit owns.
+	WebhookFilter     *regexp.Regexp // on the room name; nil: all rooms
+	ConnectionTestTag string         // prefix of rooms whose webhooks are ignored
+}
+
+// HookConfig says who may call a hook.
+type HookConfig struct {
+	Enabled bool
+	Auth    bool   // require the token
+	Token   string // empty: nobody may
+}
+
+// Server answers HTTP.
+type Server struct {
+	Config     Config
+	Accounts   *accounts.Service
+	Rooms      *rooms.Service
+	Recordings *recordings.Service
+	Media      *media.Service
+	Webhooks   ports.ConferenceEvents
+	Ping       func(context.Context) error // the database
+	Now        func() time.Time
+	Log        *slog.Logger
+}
+
+// Handler builds the routes.
+func (s *Server) Handler() http.Handler {
+	e := echo.New()
+	e.HideBanner, e.HidePort = true, true
+	e.HTTPErrorHandler = s.writeError
+	e.Pre(s.observe, s.guard, s.appendSlash(e))
+	for _, ep := range s.endpoints() {
+		e.Any(ep.path, s.serve(ep))
+	}
+	if s.Config.Streaming {
+		e.Match([]string{http.MethodGet, http.MethodHead}, "/media/*", s.streamMedia)
+	}
+	for path, h := range map[string]echo.HandlerFunc{
+		"/__heartbeat__": s.heartbeat, "/__lbheartbeat__": s.lbHeartbeat, "/__version__": s.version,
+	} {
+		e.GET(path, h)
+		e.GET(path+"/", h)
+	}
+	return e
+}
+
+// endpoints is the one table of all API routes.
+func (s *Server) endpoints() []endpoint {
+	get, post := http.MethodGet, http.MethodPost
+	return []endpoint{
+		{API + "/users/me/", loggedIn, methods{get: s.me}},
+		{API + "/rooms/", anybody, methods{post: s.mustLogIn(s.createRoom)}},
+		{API + "/rooms/webhooks-livekit/", anybody, methods{post: s.liveKitHook}},
+		{API + "/rooms/:id/", anybody, methods{get: s.retrieveRoom}},
+		{API + "/rooms/:id/start-recording/", loggedIn, methods{post: s.startRecording}},
+		{API + "/rooms/:id/stop-recording/", loggedIn, methods{post: s.stopRecording}},
+		{API + "/recordings/media-auth/", open, methods{get: s.authorizeMedia}},
+		{API + "/recordings/storage-hook/", open, methods{post: s.storageHook}},
+		{API + "/recordings/:id/", loggedIn, methods{get: s.retrieveRecording}},
+		{API + "/authenticate/", open, methods{get: s.startLogin}},
+		{API + "/callback/", open, methods{get: s.finishLogin}},
+		{API + "/logout/", anybody, s.logoutMethods()},
+		{API + "/logout-callback/", open, methods{get: s.finishLogout}},
+	}
+}
+
+// isAllowedHost checks the host of a request or an URL, with or without port.
+func (c Config) isAllowedHost(host string) bool {
+	if name, _, err := net.SplitHostPort(host); err == nil {
+		host = name
+	}
+	host = strings.ToLower(strings.TrimSuffix(strings.Trim(host, "[]"), "."))
+	return slices.ContainsFunc(c.AllowedHosts, func(allowed string) bool {
+		allowed = strings.ToLower(strings.Trim(allowed, "[]"))
+		return allowed == "*" || allowed == host ||
+			(strings.HasPrefix(allowed, ".") && (strings.HasSuffix(host, allowed) || host == allowed[1:]))
+	})
+}
+
+// OwnHost reports whether an absolute URL with this host is one of ours.
+func (c Config) OwnHost(host string) bool {
+	return !strings.Contains(host, "@") && c.isAllowedHost(host)
+}
+
+// secure reports whether the browser came by https.
+func (s *Server) secure(r *http.Request) bool {
+	if r.TLS != nil {
+		return true
+	}
+	first, _, _ := strings.Cut(r.Header.Get("X-Forwarded-Proto"), ",")
+	return s.Config.TrustProto && strings.TrimSpace(first) == "https"
+}
+
+// absolute makes a URL of ours absolute, as the browser sees it.
+func (s *Server) absolute(r *http.Request, path string) string {
+	scheme := "http"
+	if s.secure(r) {
+		scheme = "https"
+	}
+	return scheme + "://" + r.Host + path
+}

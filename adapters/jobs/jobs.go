@@ -1,0 +1,144 @@
+package jobs
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/riverdriver/riverpgxv5"
+	"github.com/riverqueue/river/rivertype"
+
+	"meetd/app/accounts"
+	"meetd/app/recordings"
+	"meetd/ports"
+)
+
+// Schema is where River's tables are.
+const Schema = "meetd"
+
+// Queue is the job queue of one node.
+type Queue struct{ client *river.Client[pgx.Tx] }
+
+// Config says how much a node works.
+type Config struct {
+	Workers   int           // jobs at a time
+	Reconcile time.Duration // between two looks at unfinished recordings
+}
+
+// New prepares the queue. Nothing is worked on before Start.
+func New(pool *pgxpool.Pool, c Config, r *recordings.Service, a *accounts.Service, log *slog.Logger) (*Queue, error) {
+	workers := river.NewWorkers()
+	river.AddWorker(workers, &showRecording{svc: r})
+	river.AddWorker(workers, &reconcile{svc: r})
+	river.AddWorker(workers, &purgeSessions{svc: a})
+	client, err := river.NewClient(riverpgxv5.New(pool), &river.Config{
+		Schema:  Schema,
+		Logger:  log,
+		Queues:  map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: c.Workers}},
+		Workers: workers,
+		PeriodicJobs: []*river.PeriodicJob{
+			every(c.Reconcile, reconcileArgs{}),
+			every(time.Hour, purgeSessionsArgs{}),
+		},
+	})
+	if err != nil {
+		return nil, fmt.Errorf("job queue: %w", err)
+	}
+	return &Queue{client: client}, nil
+}
+
+// every makes a job periodic. One that is still waiting or running is not
+// queued again.
+func every(period time.Duration, args river.JobArgs) *river.PeriodicJob {
+	return river.NewPeriodicJob(river.PeriodicInterval(period), func() (river.JobArgs, *river.InsertOpts) {
+		return args, &river.InsertOpts{MaxAttempts: 1, UniqueOpts: river.UniqueOpts{ByState: []rivertype.JobState{
+			rivertype.JobStateAvailable, rivertype.JobStatePending, rivertype.JobStateRunning,
+			rivertype.JobStateRetryable, rivertype.JobStateScheduled,
+		}}}
+	}, &river.PeriodicJobOpts{RunOnStart: true})
+}
+
+// Start begins to work. It returns at once.
+func (q *Queue) Start(ctx context.Context) error {
+	if err := q.client.Start(ctx); err != nil {
+		return fmt.Errorf("start the job queue: %w", err)
+	}
+	return nil
+}
+
+// Stop lets running jobs end, until ctx is over; then they are cancelled and
+// done again later.
+func (q *Queue) Stop(ctx context.Context) error {
+	if err := q.client.Stop(ctx); err != nil {
+		if err := q.client.StopAndCancel(context.WithoutCancel(ctx)); err != nil {
+			return fmt.Errorf("stop the job queue: %w", err)
+		}
+	}
+	return nil
+}
+
+// Outbox notes jobs in a transaction: they exist when it commits.
+func (q *Queue) Outbox(tx pgx.Tx) ports.Jobs { return outbox{q.client, tx} }
+
+type outbox struct {
+	client *river.Client[pgx.Tx]
+	tx     pgx.Tx
+}
+
+func (o outbox) ShowRecording(ctx context.Context, room uuid.UUID) error {
+	// The recording is worth showing only while it lasts.
+	_, err := o.client.InsertTx(ctx, o.tx, showRecordingArgs{Room: room}, &river.InsertOpts{MaxAttempts: 6})
+	if err != nil {
+		return fmt.Errorf("note a job: %w", err)
+	}
+	return nil
+}
+
+type showRecordingArgs struct {
+	Room uuid.UUID `json:"room"`
+}
+
+func (showRecordingArgs) Kind() string { return "show_recording" }
+
+type showRecording struct {
+	river.WorkerDefaults[showRecordingArgs]
+	svc *recordings.Service
+}
+
+func (w *showRecording) Work(ctx context.Context, job *river.Job[showRecordingArgs]) error {
+	return w.svc.Show(ctx, job.Args.Room)
+}
+
+type reconcileArgs struct{}
+
+func (reconcileArgs) Kind() string { return "reconcile_recordings" }
+
+type reconcile struct {
+	river.WorkerDefaults[reconcileArgs]
+	svc *recordings.Service
+}
+
+// Timeout leaves time for many recordings with a slow LiveKit.
+func (w *reconcile) Timeout(*river.Job[reconcileArgs]) time.Duration { return 10 * time.Minute }
+
+func (w *reconcile) Work(ctx context.Context, _ *river.Job[reconcileArgs]) error {
+	return w.svc.Reconcile(ctx)
+}
+
+type purgeSessionsArgs struct{}
+
+func (purgeSessionsArgs) Kind() string { return "purge_sessions" }
+
+type purgeSessions struct {
+	river.WorkerDefaults[purgeSessionsArgs]
+	svc *accounts.Service
+}
+
+func (w *purgeSessions) Work(ctx context.Context, _ *river.Job[purgeSessionsArgs]) error {
+	return w.svc.PurgeSessions(ctx)
+}

@@ -1,0 +1,292 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"runtime"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	awsconfig "github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5/pgxpool"
+	lk "github.com/livekit/protocol/livekit"
+
+	httpapi "meetd/adapters/http"
+	"meetd/adapters/jobs"
+	"meetd/adapters/livekit"
+	"meetd/adapters/oidc"
+	"meetd/adapters/postgres"
+	"meetd/adapters/s3"
+	"meetd/adapters/storageevent"
+	"meetd/adapters/token"
+	"meetd/app/accounts"
+	"meetd/app/media"
+	"meetd/app/recordings"
+	"meetd/app/rooms"
+	"meetd/domain/recording"
+	"meetd/domain/room"
+	"meetd/domain/user"
+	"meetd/ports"
+)
+
+// App is the whole service, built but not running.
+type App struct {
+	Handler http.Handler
+
+	pool  *pgxpool.Pool
+	queue *jobs.Queue
+	log   *slog.Logger
+}
+
+// NewLogger writes events as JSON lines, those of the service from level on.
+func NewLogger(w io.Writer, c Log) *slog.Logger {
+	return slog.New(slog.NewJSONHandler(w, &slog.HandlerOptions{Level: c.App}))
+}
+
+// New builds the service. now is the clock. The database must have been
+// migrated; nothing else is connected to. Close must be called.
+func New(ctx context.Context, c *Config, log *slog.Logger, now func() time.Time) (*App, error) {
+	pool, err := openPool(ctx, c.Database)
+	if err != nil {
+		return nil, err
+	}
+	a, err := build(ctx, c, pool, log, now)
+	if err != nil {
+		pool.Close()
+		return nil, err
+	}
+	return a, nil
+}
+
+func openPool(ctx context.Context, c Database) (*pgxpool.Pool, error) {
+	conf, err := pgxpool.ParseConfig(c.DSN())
+	if err != nil {
+		return nil, fmt.Errorf("the database address cannot be used: %w", err)
+	}
+	size := c.PoolSize
+	if size == 0 {
+		size = max(8, 4*runtime.NumCPU())
+	}
+	conf.MaxConns = int32(size) //nolint:gosec // a pool is small
+	pool, err := pgxpool.NewWithConfig(ctx, conf)
+	if err != nil {
+		return nil, fmt.Errorf("the database cannot be opened: %w", err)
+	}
+	if err := postgres.CheckSchema(ctx, pool); err != nil {
+		pool.Close()
+		return nil, err
+	}
+	return pool, nil
+}
+
+func build(ctx context.Context, c *Config, pool *pgxpool.Pool, log *slog.Logger, now func() time.Time) (*App, error) {
+	for _, w := range c.Warnings {
+		log.WarnContext(ctx, w)
+	}
+	store := &postgres.Store{Pool: pool}
+	bucket, creds, err := newBucket(ctx, c.S3, now)
+	if err != nil {
+		return nil, err
+	}
+	tokens, err := token.NewJoin(c.LiveKit.APIKey.Reveal(), orDefault(c.LiveKit.APISecret.Reveal(), "unset"), now)
+	if err != nil {
+		return nil, err
+	}
+	conference, err := livekit.New(livekit.Config{
+		URL: orDefault(c.LiveKit.APIURL, "http://livekit.invalid"), Key: c.LiveKit.APIKey.Reveal(),
+		Secret: c.LiveKit.APISecret.Reveal(), VerifyTLS: c.LiveKit.VerifySSL,
+	})
+	if err != nil {
+		return nil, err
+	}
+	expiration := 0
+	if c.Recording.ExpirationDays != nil {
+		expiration = *c.Recording.ExpirationDays
+	}
+	recordingSvc := &recordings.Service{
+		Store:         store,
+		Recorder:      &livekit.Recorder{Client: conference, Workers: workers(c, creds)},
+		Conference:    conference,
+		Objects:       bucket,
+		StorageEvents: storageParser(c.Recording.EventParser),
+		Config: recordings.Config{
+			Enabled: c.Recording.Enabled, Modes: modes(c.Recording.Workers), Folder: c.Recording.OutputFolder,
+			Bucket: c.S3.Bucket, StorageEvents: c.Recording.StorageEventEnabled, VerifyObject: c.Recording.VerifyObject,
+			ExpirationDays: expiration, Patience: c.Recording.ReconcilePeriod,
+		},
+		Now: now, NewID: uuid.New, Log: log,
+	}
+	accountSvc := &accounts.Service{
+		Store: store, Provider: newProvider(c.OIDC), Config: accountConfig(c), Now: now, NewID: uuid.New, Log: log,
+	}
+	httpConf := httpConfig(c)
+	server := &httpapi.Server{
+		Config:   httpConf,
+		Accounts: accountSvc,
+		Rooms: &rooms.Service{
+			Store: store, Tokens: tokens, Config: roomConfig(c), Now: now, NewID: uuid.New, Log: log,
+		},
+		Recordings: recordingSvc,
+		Media: &media.Service{
+			Checks: store, Signer: bucket, Objects: bucket, OwnHost: httpConf.OwnHost, Now: now,
+			Config: media.Config{Folder: c.Recording.OutputFolder, ExpirationDays: expiration},
+		},
+		Webhooks: livekit.Webhooks{Key: c.LiveKit.APIKey.Reveal(), Secret: c.LiveKit.APISecret.Reveal()},
+		Ping:     store.Ping,
+		Now:      now,
+		Log:      log,
+	}
+	queue, err := jobs.New(pool, jobs.Config{Workers: 10, Reconcile: c.Recording.ReconcilePeriod}, recordingSvc, accountSvc, quiet(log, c.Log.Root))
+	if err != nil {
+		return nil, err
+	}
+	store.Outbox = queue.Outbox
+	return &App{Handler: server.Handler(), pool: pool, queue: queue, log: log}, nil
+}
+
+// quiet is the logger of libraries: from the root level on, and at least from
+// warnings on, since they tell much of what nobody asked.
+func quiet(log *slog.Logger, level slog.Level) *slog.Logger {
+	return slog.New(leveled{log.Handler(), max(level, slog.LevelWarn)})
+}
+
+type leveled struct {
+	slog.Handler
+	level slog.Level
+}
+
+func (h leveled) Enabled(_ context.Context, l slog.Level) bool { return l >= h.level }
+
+func orDefault(s, def string) string {
+	if s == "" {
+		return def
+	}
+	return s
+}
+
+func newBucket(ctx context.Context, c S3, now func() time.Time) (*s3.Bucket, aws.CredentialsProvider, error) {
+	region := orDefault(c.Region, "us-east-1")
+	endpoint, err := url.Parse(orDefault(c.Endpoint, "https://s3."+region+".amazonaws.com"))
+	if err != nil || endpoint.Host == "" {
+		return nil, nil, fmt.Errorf("AWS_S3_ENDPOINT_URL %q is no address: write it like http://minio:9000", c.Endpoint)
+	}
+	var creds aws.CredentialsProvider = credentials.NewStaticCredentialsProvider(
+		c.AccessKeyID.Reveal(), c.SecretAccessKey.Reveal(), c.SessionToken.Reveal())
+	if c.AccessKeyID == "" {
+		conf, err := awsconfig.LoadDefaultConfig(ctx, awsconfig.WithRegion(region))
+		if err != nil {
+			return nil, nil, fmt.Errorf("AWS credentials: %w", err)
+		}
+		creds = conf.Credentials
+	}
+	transport := http.DefaultTransport.(*http.Transport).Clone() //nolint:forcetypeassert // net/http promises it
+	transport.MaxIdleConnsPerHost = 64
+	transport.ResponseHeaderTimeout = 15 * time.Second
+	return s3.New(s3.Config{
+		Endpoint: endpoint, Region: region, Bucket: c.Bucket, Credentials: creds, Now: now,
+		Client: &http.Client{Transport: transport},
+	}), creds, nil
+}
+
+func workers(c *Config, creds aws.CredentialsProvider) map[recording.Mode]livekit.Worker {
+	target := livekit.Target{
+		Folder: c.Recording.OutputFolder, Endpoint: c.S3.Endpoint, Region: c.S3.Region, Bucket: c.S3.Bucket,
+		Credentials: creds,
+	}
+	out := map[recording.Mode]livekit.Worker{}
+	for _, w := range c.Recording.Workers {
+		switch w.Kind {
+		case WorkerVideoComposite:
+			out[recording.Mode(w.Mode)] = livekit.VideoComposite{Target: target, Encoding: encoding(c.Recording.Encoding)}
+		case WorkerAudioComposite:
+			out[recording.Mode(w.Mode)] = livekit.AudioComposite{Target: target}
+		}
+	}
+	return out
+}
+
+func encoding(c Encoding) *lk.EncodingOptions {
+	if !c.Enabled {
+		return nil
+	}
+	return &lk.EncodingOptions{
+		Width: int32(c.Width), Height: int32(c.Height), Framerate: int32(c.Framerate), //nolint:gosec // sizes of a film
+		VideoBitrate: int32(c.VideoBitrateKbps), AudioBitrate: int32(c.AudioBitrateKbps), //nolint:gosec // likewise
+		KeyFrameInterval: c.KeyFrameInterval.Seconds(),
+		VideoCodec:       lk.VideoCodec_H264_MAIN, AudioCodec: lk.AudioCodec_AAC, AudioFrequency: 48000,
+	}
+}
+
+func modes(workers []RecordingWorker) []recording.Mode {
+	out := make([]recording.Mode, len(workers))
+	for i, w := range workers {
+		out[i] = recording.Mode(w.Mode)
+	}
+	return out
+}
+
+func storageParser(p EventParser) ports.StorageEvents {
+	if p == EventParserS3 {
+		return storageevent.S3{}
+	}
+	return storageevent.MinIO{}
+}
+
+func newProvider(c OIDC) *oidc.Provider {
+	extra := make([]oidc.Param, len(c.ExtraParams))
+	for i, p := range c.ExtraParams {
+		extra[i] = oidc.Param(p)
+	}
+	return oidc.New(oidc.Config{
+		Issuer: c.Issuer, ClientID: c.ClientID, ClientSecret: c.ClientSecret.Reveal(), Algorithm: c.SignAlgo, Scopes: c.Scopes,
+		AuthURL: c.AuthorizationEndpoint, TokenURL: c.TokenEndpoint, UserInfoURL: c.UserEndpoint,
+		UserInfoFormat: c.UserEndpointFormat, JWKSURL: c.JWKSEndpoint, LogoutURL: c.LogoutEndpoint, Extra: extra,
+		ChallengePlain: c.PKCEMethod == "plain", VerifyTLS: c.VerifySSL, Timeout: c.Timeout,
+	})
+}
+
+func accountConfig(c *Config) accounts.Config {
+	o := c.OIDC
+	return accounts.Config{
+		SessionAge: c.Session.Age, UseNonce: o.UseNonce, UsePKCE: o.UsePKCE, VerifierSize: o.PKCEVerifierSize,
+		StoreIDToken: o.StoreIDToken, CreateUsers: o.CreateUser, EmailFallback: o.FallbackToEmail,
+		SubImmutable: o.SubImmutable, Essential: o.EssentialClaims,
+		Names:    user.ClaimNames{FullName: o.FullNameFields, ShortName: o.ShortNameField},
+		Language: c.Users.LanguageCode, LoginURL: o.LoginRedirectURL, FailureURL: o.LoginFailureURL,
+		LogoutURL: o.LogoutRedirectURL, ReturnHosts: o.RedirectAllowedHosts, ReturnHTTPS: o.RedirectRequireHTTPS,
+	}
+}
+
+func roomConfig(c *Config) rooms.Config {
+	sources := make([]room.Source, len(c.LiveKit.DefaultSources))
+	for i, s := range c.LiveKit.DefaultSources {
+		sources[i] = room.Source(s)
+	}
+	return rooms.Config{
+		DefaultAccessLevel: room.AccessLevel(c.Rooms.DefaultAccessLevel), AllowUnregistered: c.Rooms.AllowUnregistered,
+		EditableNames: c.Rooms.CanEditDisplayName, Sources: sources,
+		PINs: c.Rooms.TelephonyEnabled || c.Rooms.RoomkitEnabled, PINLength: c.Rooms.PINLength, PINTries: c.Rooms.PINMaxRetries,
+	}
+}
+
+func httpConfig(c *Config) httpapi.Config {
+	p := c.Profile
+	return httpapi.Config{
+		AllowedHosts: p.AllowedHosts, TrustedOrigins: p.CSRFTrustedOrigins, TrustProto: p.TrustForwardedProto,
+		RedirectToHTTPS: p.SSLRedirect, HSTS: p.HSTS, CORSAll: p.CORS.AllowAll, CORSOrigins: p.CORS.Origins,
+		CORSPatterns: p.CORS.OriginPatterns, SessionCookie: p.SessionCookieName, SessionAge: c.Session.Age,
+		SecureCookies: p.SecureCookies, TrustedProxies: c.Server.TrustedProxies, Streaming: c.Media.Streaming,
+		VersionFile: c.Server.VersionFile, ReturnToParam: c.OIDC.RedirectFieldName, LogoutByGet: c.OIDC.AllowLogoutGet,
+		LiveKitURL: c.LiveKit.APIURL,
+		StorageHook: httpapi.HookConfig{
+			Enabled: c.Recording.StorageEventEnabled, Auth: c.Recording.StorageEventAuth, Token: c.Recording.StorageEventToken.Reveal(),
+		},
+		WebhookFilter: c.LiveKit.WebhookFilter, ConnectionTestTag: c.LiveKit.ConnectionTestRoomPrefix,
+	}
+}

@@ -1,0 +1,90 @@
+package media
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"meetd/domain/fault"
+	"meetd/domain/recording"
+	"meetd/ports"
+)
+
+// Config is what the installation decides about downloads.
+type Config struct {
+	Folder         string // RECORDING_OUTPUT_FOLDER
+	ExpirationDays int    // 0: never
+}
+
+// Service is the media capability.
+type Service struct {
+	Checks  ports.MediaChecks
+	Signer  ports.ObjectSigner
+	Objects ports.Objects
+	Config  Config
+	// OwnHost reports whether an absolute URL with this host is one of ours.
+	OwnHost func(host string) bool
+	Now     func() time.Time
+}
+
+// Request is what a browser asked for.
+type Request struct {
+	Session ports.SessionKey
+	Method  string // of the browser's request
+	Target  string // its URL as sent: a path or an absolute URL
+}
+
+// Download is a file somebody may have.
+type Download struct {
+	Key         string
+	Mode        recording.Mode
+	RequestedAt time.Time
+}
+
+// Decide checks one request. The order of the checks, and so which fault wins,
+// is that of recording.md §7; a disabled account and an ended session are
+// fault.Unauthenticated. Two rules are ours: only GET and HEAD, and an expired
+// recording is refused.
+func (s *Service) Decide(ctx context.Context, r Request) (Download, error) {
+	addr, ok := recording.ParseAddress(s.Config.Folder, r.Target)
+	ok = ok && (addr.Host == "" || s.OwnHost(addr.Host)) && (r.Method == http.MethodGet || r.Method == http.MethodHead)
+	now := s.Now()
+	facts, err := s.Checks.MediaFacts(ctx, r.Session, addr.ID, now)
+	if err != nil {
+		return Download{}, err
+	}
+	rec := recording.Recording{CreatedAt: facts.CreatedAt}
+	switch {
+	case !ok:
+		return Download{}, fault.New(fault.Forbidden, "permission")
+	case addr.Extension != "ogg" && addr.Extension != "mp4":
+		return Download{}, fault.New(fault.Invalid, "media_extension")
+	case !facts.Found:
+		return Download{}, fault.New(fault.NotFound, "storage_recording")
+	case addr.Extension != facts.Mode.Extension():
+		return Download{}, fault.New(fault.NotFound, "media_mode")
+	case !facts.Role.Privileged(), !facts.Status.Downloadable(), rec.Expired(s.Config.ExpirationDays, now):
+		return Download{}, fault.New(fault.Forbidden, "permission")
+	}
+	return Download{Key: recording.Key(s.Config.Folder, addr.ID, facts.Mode), Mode: facts.Mode, RequestedAt: now}, nil
+}
+
+// Authorize decides, and signs the fetch for the proxy that asked.
+func (s *Service) Authorize(ctx context.Context, r Request) (ports.SignedHeaders, error) {
+	d, err := s.Decide(ctx, r)
+	if err != nil {
+		return ports.SignedHeaders{}, err
+	}
+	return s.Signer.Sign(ctx, r.Method, d.Key, d.RequestedAt)
+}
+
+// Open decides, and opens the file to be sent by ourselves. header holds the
+// range and conditional headers of the browser's request.
+func (s *Service) Open(ctx context.Context, r Request, header http.Header) (Download, *ports.Fetched, error) {
+	d, err := s.Decide(ctx, r)
+	if err != nil {
+		return d, nil, err
+	}
+	f, err := s.Objects.Fetch(ctx, r.Method, d.Key, header)
+	return d, f, err
+}

@@ -1,0 +1,69 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"meetd/adapters/postgres"
+)
+
+const (
+	// grace is how long requests and jobs may take to end when the service stops.
+	grace = 20 * time.Second
+	// maxHeader bounds the headers of a request, in bytes.
+	maxHeader = 64 << 10
+)
+
+// Run serves on l and works on jobs until ctx is over; then it lets what is
+// under way end. It closes l.
+func (a *App) Run(ctx context.Context, l net.Listener) error {
+	server := &http.Server{
+		Handler:           a.Handler,
+		ReadHeaderTimeout: 10 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    maxHeader,
+	}
+	failed := make(chan error, 1)
+	go func() { failed <- server.Serve(l) }()
+	// Requests are answered before the queue is up; jobs can wait.
+	if err := a.queue.Start(context.WithoutCancel(ctx)); err != nil {
+		return errors.Join(err, server.Close())
+	}
+	a.log.InfoContext(ctx, "ready", "address", l.Addr().String())
+	var serveErr error
+	select {
+	case <-ctx.Done():
+	case serveErr = <-failed:
+	}
+	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace)
+	defer cancel()
+	if err := server.Shutdown(stop); err != nil {
+		serveErr = errors.Join(serveErr, server.Close())
+	}
+	if errors.Is(serveErr, http.ErrServerClosed) {
+		serveErr = nil
+	}
+	return errors.Join(serveErr, a.queue.Stop(stop))
+}
+
+// Close gives the database connections back.
+func (a *App) Close() { a.pool.Close() }
+
+// Listen opens the address; the error is one clear sentence.
+func Listen(ctx context.Context, address string) (net.Listener, error) {
+	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
+	if err != nil {
+		return nil, fmt.Errorf("cannot listen on %s: %w; choose another address with --listen", address, err)
+	}
+	return l, nil
+}
+
+// Migrate brings the configured database to what this version needs.
+func Migrate(ctx context.Context, c *Config, log *slog.Logger) error {
+	return postgres.Migrate(ctx, c.Database.DSN(), log)
+}
