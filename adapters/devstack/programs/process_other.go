@@ -1,0 +1,7 @@
+//go:build !linux
+
+package programs
+
+import "syscall"
+
+func dieWithParent(*syscall.SysProcAttr) {}

@@ -1,0 +1,4 @@
+// Command meetd is the backend of video meetings: it serves the API and works
+// on the jobs, migrates its database, and shows its configuration. All of it is
+// configured by environment variables; see the README.
+package main

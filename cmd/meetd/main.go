@@ -1,0 +1,115 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"meetd/app"
+)
+
+const usage = `Usage: meetd COMMAND [OPTIONS]
+
+Commands:
+  serve    answer HTTP and work on jobs
+  migrate  bring the database to what this version needs
+  config   show the effective configuration; secrets are masked
+
+meetd COMMAND --help tells the options of a command.
+`
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code := run(ctx, os.Args[1:], os.LookupEnv, os.Stdout, os.Stderr)
+	stop()
+	os.Exit(code)
+}
+
+// run is main without the process: it returns the exit code.
+func run(ctx context.Context, args []string, lookup func(string) (string, bool), stdout, stderr io.Writer) int {
+	command := ""
+	if len(args) > 0 {
+		command = args[0]
+	}
+	commands := map[string]func(context.Context, *app.Config, []string, io.Writer, io.Writer) error{
+		"serve": serve, "migrate": migrate, "config": showConfig,
+	}
+	do, ok := commands[command]
+	switch {
+	case command == "help" || command == "-h" || command == "--help":
+		fmt.Fprint(stdout, usage) //nolint:errcheck // nobody is left to tell
+		return 0
+	case !ok:
+		fmt.Fprint(stderr, usage) //nolint:errcheck // nobody is left to tell
+		return 2
+	}
+	c, err := app.Load(lookup, os.ReadFile)
+	if err == nil {
+		err = do(ctx, c, args[1:], stdout, stderr)
+	}
+	switch {
+	case err == nil, errors.Is(err, flag.ErrHelp):
+		return 0
+	case errors.Is(err, errUsage):
+		return 2
+	}
+	fmt.Fprintf(stderr, "meetd %s: %v\n", command, err) //nolint:errcheck // nobody is left to tell
+	return 1
+}
+
+var errUsage = errors.New("wrong usage")
+
+// parse reads the options of a command; the flag package explains what is wrong.
+func parse(set *flag.FlagSet, args []string, stderr io.Writer) error {
+	set.SetOutput(stderr)
+	if err := set.Parse(args); err != nil {
+		if errors.Is(err, flag.ErrHelp) {
+			return err
+		}
+		return errUsage
+	}
+	if set.NArg() > 0 {
+		fmt.Fprintf(stderr, "%s takes no argument %q\n", set.Name(), set.Arg(0)) //nolint:errcheck // nobody is left to tell
+		return errUsage
+	}
+	return nil
+}
+
+func serve(ctx context.Context, c *app.Config, args []string, stdout, stderr io.Writer) error {
+	set := flag.NewFlagSet("meetd serve", flag.ContinueOnError)
+	listen := set.String("listen", c.Server.Listen, "address to listen on, as HOST:PORT")
+	if err := parse(set, args, stderr); err != nil {
+		return err
+	}
+	log := app.NewLogger(stdout, c.Log)
+	a, err := app.New(ctx, c, log, time.Now)
+	if err != nil {
+		return err
+	}
+	defer a.Close()
+	l, err := app.Listen(ctx, *listen)
+	if err != nil {
+		return err
+	}
+	return a.Run(ctx, l)
+}
+
+func migrate(ctx context.Context, c *app.Config, args []string, stdout, stderr io.Writer) error {
+	if err := parse(flag.NewFlagSet("meetd migrate", flag.ContinueOnError), args, stderr); err != nil {
+		return err
+	}
+	return app.Migrate(ctx, c, app.NewLogger(stdout, c.Log))
+}
+
+func showConfig(_ context.Context, c *app.Config, args []string, stdout, stderr io.Writer) error {
+	if err := parse(flag.NewFlagSet("meetd config", flag.ContinueOnError), args, stderr); err != nil {
+		return err
+	}
+	return c.WriteTable(stdout)
+}
