@@ -45,7 +45,7 @@ func settings(hook Hook, queueDir string) map[string]string {
 	if hook.URL != "" {
 		env["MINIO_NOTIFY_WEBHOOK_ENABLE_meet"] = "on"
 		env["MINIO_NOTIFY_WEBHOOK_ENDPOINT_meet"] = hook.URL
-		_ = queueDir
+		env["MINIO_NOTIFY_WEBHOOK_QUEUE_DIR_meet"] = queueDir
 		if hook.Token != "" {
 			env["MINIO_NOTIFY_WEBHOOK_AUTH_TOKEN_meet"] = "Bearer " + hook.Token
 		}
