@@ -134,7 +134,7 @@ func build(ctx context.Context, c *Config, pool *pgxpool.Pool, log *slog.Logger,
 		},
 		Recordings: recordingSvc,
 		Media: &media.Service{
-			Checks: store, Signer: bucket, Objects: bucket, OwnHost: httpConf.OwnHost, Now: now,
+			Checks: postgres.NewMediaChecks(pool), Signer: bucket, Objects: bucket, OwnHost: httpConf.OwnHost, Now: now,
 			Config: media.Config{Folder: c.Recording.OutputFolder, ExpirationDays: expiration},
 		},
 		Webhooks: livekit.Webhooks{Key: c.LiveKit.APIKey.Reveal(), Secret: c.LiveKit.APISecret.Reveal()},

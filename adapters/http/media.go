@@ -20,16 +20,8 @@ import (
 func (s *Server) authorizeMedia(c echo.Context) error {
 	r, h := c.Request(), c.Response().Header()
 	h["Cache-Control"] = noStore
-	target, err := originalURL(r)
-	if err != nil {
-		return err
-	}
-	method := r.Method
-	if original := r.Header.Get("X-Original-Method"); original != "" {
-		method = original
-	}
 	signed, err := s.Media.Authorize(r.Context(), media.Request{
-		Session: accounts.Key(s.secret(c)), Method: method, Target: target,
+		Session: accounts.Key(s.secret(c)), Method: original(r, "X-Original-Method", r.Method), Target: original(r, "X-Original-Url", ""),
 	})
 	if err != nil {
 		return err
@@ -48,16 +40,16 @@ func (s *Server) authorizeMedia(c echo.Context) error {
 	return nil
 }
 
-// originalURL is the URL the proxy was asked for. Of a header sent twice none
-// is believed.
-func originalURL(r *http.Request) (string, error) {
-	switch values := r.Header["X-Original-Url"]; len(values) {
+// original is what the proxy tells of the browser's request. A header sent twice
+// is as good as an empty one, which is refused.
+func original(r *http.Request, name, absent string) string {
+	switch values := r.Header[name]; len(values) {
 	case 0:
-		return "", nil
+		return absent
 	case 1:
-		return values[0], nil
+		return values[0]
 	}
-	return "", fault.New(fault.Forbidden, "permission")
+	return ""
 }
 
 // fromProxy reports whether the peer may be handed signatures for the store.

@@ -3,7 +3,6 @@ package postgres
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"time"
 
@@ -12,9 +11,7 @@ import (
 
 	"meetd/adapters/postgres/internal/db"
 	"meetd/domain/access"
-	"meetd/domain/fault"
 	"meetd/domain/recording"
-	"meetd/ports"
 )
 
 type recordings struct{ c conn }
@@ -138,21 +135,4 @@ func orEmpty(s *string) string {
 		return ""
 	}
 	return *s
-}
-
-// MediaFacts answers the ingress in one round trip.
-func (s *Store) MediaFacts(ctx context.Context, key ports.SessionKey, id uuid.UUID, now time.Time) (ports.MediaFacts, error) {
-	row, err := q.MediaCheck(ctx, s.Pool, db.MediaCheckParams{RecordingID: id, IDHash: key[:], Now: now})
-	switch {
-	case errors.Is(err, pgx.ErrNoRows):
-		return ports.MediaFacts{}, fault.New(fault.Unauthenticated, "session")
-	case err != nil:
-		return ports.MediaFacts{}, translate(err, "media check")
-	case row.Status == nil:
-		return ports.MediaFacts{}, nil
-	}
-	return ports.MediaFacts{
-		Found: true, Status: recording.Status(*row.Status), Mode: recording.Mode(orEmpty(row.Mode)),
-		CreatedAt: *row.CreatedAt, Role: access.Role(orEmpty(row.Role)),
-	}, nil
 }

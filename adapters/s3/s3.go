@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -36,6 +37,7 @@ type Bucket struct {
 	c      Config
 	host   string
 	signer *v4.Signer
+	day    atomic.Pointer[dayKey]
 }
 
 var (
@@ -67,9 +69,9 @@ func (b *Bucket) request(ctx context.Context, method, key string, now time.Time)
 		Header: http.Header{"X-Amz-Content-Sha256": {emptySHA256}},
 		Host:   b.host,
 	}).WithContext(ctx)
-	creds, err := b.c.Credentials.Retrieve(ctx)
+	creds, err := b.credentials(ctx)
 	if err != nil {
-		return nil, fault.Wrap(fault.Unavailable, "store_credentials", err)
+		return nil, err
 	}
 	if err := b.signer.SignHTTP(ctx, creds, r, emptySHA256, "s3", b.c.Region, now.UTC()); err != nil {
 		return nil, fmt.Errorf("sign %s %s: %w", method, key, err)
@@ -77,16 +79,12 @@ func (b *Bucket) request(ctx context.Context, method, key string, now time.Time)
 	return r, nil
 }
 
-// Sign signs a request for a proxy to make.
-func (b *Bucket) Sign(ctx context.Context, method, key string, now time.Time) (ports.SignedHeaders, error) {
-	r, err := b.request(ctx, method, key, now)
+func (b *Bucket) credentials(ctx context.Context) (aws.Credentials, error) {
+	creds, err := b.c.Credentials.Retrieve(ctx)
 	if err != nil {
-		return ports.SignedHeaders{}, err
+		return creds, fault.Wrap(fault.Unavailable, "store_credentials", err)
 	}
-	return ports.SignedHeaders{
-		Authorization: r.Header.Get("Authorization"), Date: r.Header.Get("X-Amz-Date"),
-		ContentSHA256: emptySHA256, SecurityToken: r.Header.Get("X-Amz-Security-Token"),
-	}, nil
+	return creds, nil
 }
 
 // Stat looks at an object.
@@ -118,11 +116,11 @@ func (b *Bucket) Fetch(ctx context.Context, method, key string, header http.Head
 	if strings.Contains(wanted.Get("Range"), ",") {
 		wanted.Del("Range")
 	}
-	fallback := condition(wanted, header.Get("If-Range"))
 	resp, err := b.do(ctx, method, key, wanted)
-	if err == nil && fallback && resp.StatusCode == http.StatusPreconditionFailed {
+	if ifRange := header.Get("If-Range"); err == nil && ifRange != "" && wanted.Get("Range") != "" && !isCurrent(resp, ifRange) {
 		drain(resp)
-		resp, err = b.do(ctx, method, key, http.Header{})
+		wanted.Del("Range")
+		resp, err = b.do(ctx, method, key, wanted)
 	}
 	if err != nil {
 		return nil, err
@@ -138,22 +136,14 @@ func (b *Bucket) Fetch(ctx context.Context, method, key string, header http.Head
 	return nil, fault.Wrap(fault.Unavailable, "store", fmt.Errorf("the store answered %s to %s %s", resp.Status, method, key))
 }
 
-// condition turns If-Range, which S3 does not know, into the condition that it
-// does know; when that fails the whole file is due. It reports whether it did.
-func condition(wanted http.Header, ifRange string) bool {
-	switch {
-	case ifRange == "" || wanted.Get("Range") == "":
-		return false
-	case strings.HasPrefix(ifRange, `"`):
-		wanted.Set("If-Match", ifRange)
-		return true
+// isCurrent decides If-Range, which S3 does not know: a part is worth having
+// only if it is a part of the very object that the browser began with. A weak
+// tag never matches.
+func isCurrent(resp *http.Response, ifRange string) bool {
+	if strings.HasPrefix(ifRange, `"`) {
+		return resp.Header.Get("Etag") == ifRange
 	}
-	if _, err := http.ParseTime(ifRange); err != nil { // a weak tag never matches
-		wanted.Del("Range")
-		return false
-	}
-	wanted.Set("If-Unmodified-Since", ifRange)
-	return true
+	return resp.Header.Get("Last-Modified") == ifRange
 }
 
 func (b *Bucket) do(ctx context.Context, method, key string, header http.Header) (*http.Response, error) {

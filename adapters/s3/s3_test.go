@@ -66,6 +66,31 @@ func TestSignTemporary(t *testing.T) {
 	}
 }
 
+// Whatever the SDK signs, we sign alike: for every key, method, day and secret.
+func TestSignLikeSDK(t *testing.T) {
+	t.Parallel()
+	for _, token := range []string{"", "session-token"} {
+		b := bucket(t, "https://store.example:8443", "eu-west-3", credentials.NewStaticCredentialsProvider("key", "secret", token))
+		for i, key := range []string{"recordings/a.mp4", "a b/ü+%.ogg", "x/~_-!*'().mp4", "deep/er/and/deeper"} {
+			for _, method := range []string{http.MethodGet, http.MethodHead} {
+				at := signedAt.Add(time.Duration(i) * 17 * time.Hour)
+				r, err := b.request(t.Context(), method, key, at)
+				if err != nil {
+					t.Fatal(err)
+				}
+				got, err := b.Sign(t.Context(), method, key, at)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if got.Authorization != r.Header.Get("Authorization") || got.Date != r.Header.Get("X-Amz-Date") ||
+					got.SecurityToken != r.Header.Get("X-Amz-Security-Token") {
+					t.Errorf("%s %s at %v:\n%+v\nthe SDK: %v", method, key, at, got, r.Header)
+				}
+			}
+		}
+	}
+}
+
 func BenchmarkSign(b *testing.B) {
 	bk := bucket(b, "http://minio:9000", "", credentials.NewStaticCredentialsProvider("meet", "password", ""))
 	for b.Loop() {

@@ -53,12 +53,18 @@ UPDATE meet_recording SET status = $2, worker_id = $3, updated_at = $4 WHERE id 
 INSERT INTO meetd.recording_state (recording_id, egress, updated_at) VALUES ($1, $2, $3)
 ON CONFLICT (recording_id) DO UPDATE SET egress = excluded.egress, updated_at = excluded.updated_at;
 
--- name: MediaCheck :one
--- All that decides about a download, in one round trip. No row: no session, or
--- a disabled account.
-SELECT r.status, r.mode, r.created_at, a.role
-FROM meetd.session s
+-- name: MediaChecks :many
+-- All that decides about downloads, for many browsers in one round trip: the
+-- n-th key asks for the n-th recording. No row for one: no session, or a
+-- disabled account.
+SELECT q.n::int AS n, r.status, r.mode, r.created_at, a.role
+FROM (
+    SELECT
+        unnest(sqlc.arg(keys)::bytea[]) AS key,
+        unnest(sqlc.arg(ids)::uuid[]) AS id,
+        generate_subscripts(sqlc.arg(keys)::bytea[], 1) AS n
+) q
+JOIN meetd.session s ON s.id_hash = q.key AND s.expires_at > sqlc.arg(now)
 JOIN meet_user u ON u.id = s.user_id AND u.is_active
-LEFT JOIN meet_recording r ON r.id = sqlc.arg(recording_id)
-LEFT JOIN meet_recording_access a ON a.recording_id = r.id AND a.user_id = u.id
-WHERE s.id_hash = sqlc.arg(id_hash) AND s.expires_at > sqlc.arg(now);
+LEFT JOIN meet_recording r ON r.id = q.id
+LEFT JOIN meet_recording_access a ON a.recording_id = r.id AND a.user_id = u.id;

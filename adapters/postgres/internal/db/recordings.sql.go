@@ -13,40 +13,61 @@ import (
 	"github.com/google/uuid"
 )
 
-const mediaCheck = `-- name: MediaCheck :one
-SELECT r.status, r.mode, r.created_at, a.role
-FROM meetd.session s
+const mediaChecks = `-- name: MediaChecks :many
+SELECT q.n::int AS n, r.status, r.mode, r.created_at, a.role
+FROM (
+    SELECT
+        unnest($1::bytea[]) AS key,
+        unnest($2::uuid[]) AS id,
+        generate_subscripts($1::bytea[], 1) AS n
+) q
+JOIN meetd.session s ON s.id_hash = q.key AND s.expires_at > $3
 JOIN meet_user u ON u.id = s.user_id AND u.is_active
-LEFT JOIN meet_recording r ON r.id = $1
+LEFT JOIN meet_recording r ON r.id = q.id
 LEFT JOIN meet_recording_access a ON a.recording_id = r.id AND a.user_id = u.id
-WHERE s.id_hash = $2 AND s.expires_at > $3
 `
 
-type MediaCheckParams struct {
-	RecordingID uuid.UUID
-	IDHash      []byte
-	Now         time.Time
+type MediaChecksParams struct {
+	Keys [][]byte
+	Ids  []uuid.UUID
+	Now  time.Time
 }
 
-type MediaCheckRow struct {
+type MediaChecksRow struct {
+	N         int32
 	Status    *string
 	Mode      *string
 	CreatedAt *time.Time
 	Role      *string
 }
 
-// All that decides about a download, in one round trip. No row: no session, or
-// a disabled account.
-func (q *Queries) MediaCheck(ctx context.Context, db DBTX, arg MediaCheckParams) (MediaCheckRow, error) {
-	row := db.QueryRow(ctx, mediaCheck, arg.RecordingID, arg.IDHash, arg.Now)
-	var i MediaCheckRow
-	err := row.Scan(
-		&i.Status,
-		&i.Mode,
-		&i.CreatedAt,
-		&i.Role,
-	)
-	return i, err
+// All that decides about downloads, for many browsers in one round trip: the
+// n-th key asks for the n-th recording. No row for one: no session, or a
+// disabled account.
+func (q *Queries) MediaChecks(ctx context.Context, db DBTX, arg MediaChecksParams) ([]MediaChecksRow, error) {
+	rows, err := db.Query(ctx, mediaChecks, arg.Keys, arg.Ids, arg.Now)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []MediaChecksRow
+	for rows.Next() {
+		var i MediaChecksRow
+		if err := rows.Scan(
+			&i.N,
+			&i.Status,
+			&i.Mode,
+			&i.CreatedAt,
+			&i.Role,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const recordingAccessInsert = `-- name: RecordingAccessInsert :exec

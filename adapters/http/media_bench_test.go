@@ -1,0 +1,53 @@
+package http
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"meetd/app/media"
+	"meetd/domain/access"
+	"meetd/domain/recording"
+	"meetd/ports"
+)
+
+type allow struct{}
+
+func (allow) MediaFacts(context.Context, ports.SessionKey, uuid.UUID, time.Time) (ports.MediaFacts, error) {
+	return ports.MediaFacts{Found: true, Status: recording.Saved, Mode: recording.ScreenRecording, Role: access.Owner}, nil
+}
+
+type signer struct{}
+
+func (signer) Sign(context.Context, string, string, time.Time) (ports.SignedHeaders, error) {
+	return ports.SignedHeaders{Authorization: "AWS4-HMAC-SHA256 x", Date: "d", ContentSHA256: "s"}, nil
+}
+
+// BenchmarkMediaAuth is all of a check that is not the database and the
+// signature: what routing, cookies, headers and the log cost.
+func BenchmarkMediaAuth(b *testing.B) {
+	s := &Server{
+		Config: Config{AllowedHosts: []string{"*"}, SessionCookie: "sessionid", TrustedProxies: []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0")}},
+		Media:  &media.Service{Checks: allow{}, Signer: signer{}, Now: time.Now, Config: media.Config{Folder: "recordings"}, OwnHost: func(string) bool { return true }},
+		Now:    time.Now, Log: slog.New(slog.NewJSONHandler(io.Discard, nil)),
+	}
+	h := s.Handler()
+	r := httptest.NewRequest(http.MethodGet, "/api/v1.0/recordings/media-auth/", nil)
+	r.Header.Set("X-Original-URL", "/media/recordings/46d1a121-2426-484d-8fb3-09b5d886f7a8.mp4")
+	r.AddCookie(&http.Cookie{Name: "sessionid", Value: "0123456789abcdef0123456789abcdef"})
+	b.ReportAllocs()
+	for b.Loop() {
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, r)
+		if w.Code != 200 {
+			b.Fatal(w.Code, w.Body)
+		}
+	}
+}

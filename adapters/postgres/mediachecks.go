@@ -1,0 +1,126 @@
+package postgres
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"meetd/adapters/postgres/internal/db"
+	"meetd/domain/access"
+	"meetd/domain/fault"
+	"meetd/domain/recording"
+	"meetd/ports"
+)
+
+const (
+	// checksAtOnce is how many round trips may be under way. While they are,
+	// further checks gather for the next one.
+	checksAtOnce = 1
+	// checksTogether bounds how many checks share a round trip.
+	checksTogether = 128
+	// checkPatience is how long the database may take.
+	checkPatience = 5 * time.Second
+)
+
+// MediaChecks answers the ingress. A check is cheap and its round trip is not,
+// so checks that arrive while another is under way go together in the next one:
+// a check alone waits for nobody, and under load the database is asked once for
+// many. This is ours because loaders in libraries gather for a fixed time
+// instead, which every check would have to wait.
+type MediaChecks struct {
+	pool *pgxpool.Pool
+
+	mu      sync.Mutex
+	waiting []*mediaCheck
+	running int
+}
+
+var _ ports.MediaChecks = (*MediaChecks)(nil)
+
+// NewMediaChecks asks pool.
+func NewMediaChecks(pool *pgxpool.Pool) *MediaChecks { return &MediaChecks{pool: pool} }
+
+type mediaCheck struct {
+	key   ports.SessionKey
+	id    uuid.UUID
+	now   time.Time
+	done  chan struct{}
+	facts ports.MediaFacts
+	err   error
+}
+
+// MediaFacts looks up session, account, recording and access.
+func (m *MediaChecks) MediaFacts(ctx context.Context, key ports.SessionKey, id uuid.UUID, now time.Time) (ports.MediaFacts, error) {
+	c := &mediaCheck{key: key, id: id, now: now, done: make(chan struct{})}
+	m.mu.Lock()
+	m.waiting = append(m.waiting, c)
+	lead := m.running < checksAtOnce
+	if lead {
+		m.running++
+	}
+	m.mu.Unlock()
+	if lead {
+		// Whoever comes first works, for others too: not on its own context.
+		go m.work(context.WithoutCancel(ctx))
+	}
+	select {
+	case <-c.done:
+		return c.facts, c.err
+	case <-ctx.Done():
+		return ports.MediaFacts{}, translate(ctx.Err(), "media check")
+	}
+}
+
+// work answers checks until none waits.
+func (m *MediaChecks) work(ctx context.Context) {
+	for {
+		m.mu.Lock()
+		n := min(len(m.waiting), checksTogether)
+		if n == 0 {
+			m.running--
+			m.mu.Unlock()
+			return
+		}
+		batch := m.waiting[:n:n]
+		m.waiting = m.waiting[n:]
+		m.mu.Unlock()
+		m.answer(ctx, batch)
+	}
+}
+
+func (m *MediaChecks) answer(ctx context.Context, batch []*mediaCheck) {
+	arg := db.MediaChecksParams{Keys: make([][]byte, len(batch)), Ids: make([]uuid.UUID, len(batch))}
+	for i, c := range batch {
+		arg.Keys[i], arg.Ids[i] = c.key[:], c.id
+		if c.now.After(arg.Now) {
+			arg.Now = c.now
+		}
+		c.err = fault.New(fault.Unauthenticated, "session") // unless a row says otherwise
+	}
+	ctx, cancel := context.WithTimeout(ctx, checkPatience)
+	defer cancel()
+	rows, err := q.MediaChecks(ctx, m.pool, arg)
+	for _, row := range rows {
+		batch[row.N-1].set(row)
+	}
+	for _, c := range batch {
+		if err != nil {
+			c.facts, c.err = ports.MediaFacts{}, translate(err, "media check")
+		}
+		close(c.done)
+	}
+}
+
+func (c *mediaCheck) set(row db.MediaChecksRow) {
+	c.err = nil
+	if row.Status == nil { // no such recording
+		return
+	}
+	c.facts = ports.MediaFacts{
+		Found: true, Status: recording.Status(*row.Status), Mode: recording.Mode(orEmpty(row.Mode)),
+		CreatedAt: *row.CreatedAt, Role: access.Role(orEmpty(row.Role)),
+	}
+}
