@@ -176,8 +176,8 @@ func shape(f *fault.Error) wire {
 }
 
 func page(c echo.Context, status int, title, text string) error {
-	return c.HTML(status, "\n<!doctype html>\n<html lang=\"en\">\n<head>\n  <title>"+title+"</title>\n</head>\n<body>\n  <h1>"+
-		title+"</h1><p>"+text+"</p>\n</body>\n</html>\n")
+	return c.Blob(status, "text/html; charset=utf-8", []byte("\n<!doctype html>\n<html lang=\"en\">\n<head>\n  <title>"+title+"</title>\n</head>\n<body>\n  <h1>"+
+		title+"</h1><p>"+text+"</p>\n</body>\n</html>\n"))
 }
 
 // respond writes compact JSON, in UTF-8 as it is, without charset parameter.

@@ -37,7 +37,7 @@ func (w *world) demo(ctx context.Context) (err error) {
 	}
 	l, err := app.Listen(ctx, "127.0.0.1:0")
 	if err != nil {
-		return err //nolint:wrapcheck // says what to do
+		return err
 	}
 	logFile, err := os.Create(filepath.Join(dir, "service.log")) //nolint:gosec // in our own folder
 	if err != nil {
@@ -146,7 +146,7 @@ func (d *demo) recordingID(room string) (id string, err error) {
 	}
 	defer conn.Close(d.ctx) //nolint:errcheck // nothing was written
 	err = conn.QueryRow(d.ctx, "SELECT id::text FROM meet_recording WHERE room_id = $1 AND status = 'active'", room).Scan(&id)
-	return id, err //nolint:wrapcheck // names what is missing
+	return id, err
 }
 
 func (d *demo) exec(query string, args ...any) error {
@@ -156,7 +156,7 @@ func (d *demo) exec(query string, args ...any) error {
 	}
 	defer conn.Close(d.ctx) //nolint:errcheck // the statement has its own answer
 	_, err = conn.Exec(d.ctx, query, args...)
-	return err //nolint:wrapcheck // names the statement
+	return err
 }
 
 // await polls the API until the recording has a status.

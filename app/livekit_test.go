@@ -1,0 +1,165 @@
+package app_test
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+	lk "github.com/livekit/protocol/livekit"
+	"github.com/twitchtv/twirp"
+)
+
+const (
+	liveKitKey    = "livekit-key"
+	liveKitSecret = "livekit-secret-of-at-least-32-characters"
+)
+
+// liveKit answers as it is told, over LiveKit's own protocol, and remembers
+// what it was asked. The real server is used where it says more than yes.
+type liveKit struct {
+	lk.Egress
+	lk.RoomService
+
+	mu       sync.Mutex
+	starts   []*lk.RoomCompositeEgressRequest
+	stops    []string
+	metadata map[string]string // of the open rooms
+
+	onStart func(*lk.RoomCompositeEgressRequest) (*lk.EgressInfo, error)
+	onStop  func(id string) (*lk.EgressInfo, error)
+	onList  func(room string) ([]*lk.EgressInfo, error)
+}
+
+func startLiveKit(t *testing.T) (*liveKit, map[string]string) {
+	t.Helper()
+	l := &liveKit{metadata: map[string]string{}}
+	mux := http.NewServeMux()
+	mux.Handle(lk.EgressPathPrefix, lk.NewEgressServer(l))
+	mux.Handle(lk.RoomServicePathPrefix, lk.NewRoomServiceServer(l))
+	srv := httptest.NewServer(mux)
+	t.Cleanup(srv.Close)
+	return l, map[string]string{"LIVEKIT_API_URL": srv.URL}
+}
+
+func (l *liveKit) StartRoomCompositeEgress(_ context.Context, r *lk.RoomCompositeEgressRequest) (*lk.EgressInfo, error) {
+	l.mu.Lock()
+	l.starts = append(l.starts, r)
+	answer := l.onStart
+	l.mu.Unlock()
+	if answer != nil {
+		return answer(r)
+	}
+	return &lk.EgressInfo{EgressId: "EG_" + r.GetRoomName(), RoomName: r.GetRoomName()}, nil
+}
+
+func (l *liveKit) StopEgress(_ context.Context, r *lk.StopEgressRequest) (*lk.EgressInfo, error) {
+	l.mu.Lock()
+	l.stops = append(l.stops, r.GetEgressId())
+	answer := l.onStop
+	l.mu.Unlock()
+	if answer != nil {
+		return answer(r.GetEgressId())
+	}
+	return &lk.EgressInfo{EgressId: r.GetEgressId(), Status: lk.EgressStatus_EGRESS_ENDING}, nil
+}
+
+func (l *liveKit) ListEgress(_ context.Context, r *lk.ListEgressRequest) (*lk.ListEgressResponse, error) {
+	if l.onList == nil {
+		return &lk.ListEgressResponse{}, nil
+	}
+	items, err := l.onList(r.GetRoomName())
+	return &lk.ListEgressResponse{Items: items}, err
+}
+
+func (l *liveKit) ListRooms(_ context.Context, r *lk.ListRoomsRequest) (*lk.ListRoomsResponse, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	out := &lk.ListRoomsResponse{}
+	for _, name := range r.GetNames() {
+		if meta, ok := l.metadata[name]; ok {
+			out.Rooms = append(out.Rooms, &lk.Room{Name: name, Metadata: meta})
+		}
+	}
+	return out, nil
+}
+
+func (l *liveKit) UpdateRoomMetadata(_ context.Context, r *lk.UpdateRoomMetadataRequest) (*lk.Room, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.metadata[r.GetRoom()] = r.GetMetadata()
+	return &lk.Room{Name: r.GetRoom(), Metadata: r.GetMetadata()}, nil
+}
+
+// counts tells how often it was asked to start and to stop.
+func (l *liveKit) counts() (starts, stops int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.starts), len(l.stops)
+}
+
+func (l *liveKit) roomMetadata(room string) map[string]any {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var meta map[string]any
+	_ = json.Unmarshal([]byte(l.metadata[room]), &meta)
+	return meta
+}
+
+var errLiveKit = twirp.NewError(twirp.Unavailable, "no response from servers")
+
+// webhook sends an event as LiveKit does: JSON, signed with the hash of the body.
+func (s *service) webhook(t *testing.T, event map[string]any) answer {
+	t.Helper()
+	body, err := json.Marshal(event)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s.request(t, account{}, http.MethodPost, "/api/v1.0/rooms/webhooks-livekit/", string(body), http.Header{
+		"Content-Type": {"application/webhook+json"}, "Authorization": {webhookToken(t, body, nil)},
+	})
+}
+
+// webhookToken signs a body; claims replace the usual ones.
+func webhookToken(t *testing.T, body []byte, claims map[string]any) string {
+	t.Helper()
+	sum := sha256.Sum256(body)
+	all := map[string]any{
+		"iss": liveKitKey, "nbf": time.Now().Unix() - 1, "exp": time.Now().Unix() + 300,
+		"sha256": base64.StdEncoding.EncodeToString(sum[:]),
+	}
+	maps.Copy(all, claims)
+	payload, err := json.Marshal(all)
+	if err != nil {
+		t.Fatal(err)
+	}
+	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.HS256, Key: []byte(liveKitSecret)}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	signed, err := signer.Sign(payload)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := signed.CompactSerialize()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text
+}
+
+// egressEvent is an event about an egress, without the request it came from.
+func egressEvent(name, id, room, status string) map[string]any {
+	info := map[string]any{"egressId": id, "roomName": room}
+	if status != "EGRESS_STARTING" {
+		info["status"] = status
+	}
+	return map[string]any{"event": name, "id": "EV_" + id + name + status, "egressInfo": info}
+}

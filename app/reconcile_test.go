@@ -1,0 +1,103 @@
+package app_test
+
+import (
+	"maps"
+	"sync"
+	"testing"
+
+	"github.com/google/uuid"
+	lk "github.com/livekit/protocol/livekit"
+
+	"meetd/adapters/devstack/storetest"
+)
+
+// Recordings of which nobody reports the end find it all the same: the process
+// died between two steps, or an event was lost (attack-cases R).
+func TestReconcile(t *testing.T) {
+	t.Parallel()
+	st := storetest.Embedded(t, storetest.Hook{})
+	live, env := startLiveKit(t)
+	maps.Copy(env, storeEnv(st))
+	env["MEETD_RECONCILE_PERIOD"] = "2"
+
+	var mu sync.Mutex
+	known := map[string][]*lk.EgressInfo{} // by room
+	live.onList = func(room string) ([]*lk.EgressInfo, error) {
+		mu.Lock()
+		defer mu.Unlock()
+		return known[room], nil
+	}
+	s := startService(t, env)
+	ada := s.login(t, "ada")
+
+	type left struct {
+		status string // as the process left it
+		worker bool   // the egress id was committed
+		egress lk.EgressStatus
+		forgot bool // LiveKit knows nothing of it
+		object string
+		backup bool
+		want   string
+	}
+	const film, empty, none = "film", "empty", ""
+	cases := map[string]left{
+		"died before the egress was asked for":    {"initiated", false, 0, true, none, false, "failed_to_start"},
+		"died after it was asked for":             {"initiated", false, lk.EgressStatus_EGRESS_ACTIVE, false, none, false, "active"},
+		"died, and the egress is done":            {"initiated", false, lk.EgressStatus_EGRESS_COMPLETE, false, film, false, "saved"},
+		"died, and the egress failed":             {"initiated", false, lk.EgressStatus_EGRESS_FAILED, false, none, false, "aborted"},
+		"still running":                           {"active", true, lk.EgressStatus_EGRESS_ACTIVE, false, none, false, "active"},
+		"failed, webhook lost":                    {"active", true, lk.EgressStatus_EGRESS_FAILED, false, none, false, "aborted"},
+		"done, every event lost":                  {"active", true, lk.EgressStatus_EGRESS_COMPLETE, false, film, false, "saved"},
+		"stopped, every event lost":               {"stopped", true, lk.EgressStatus_EGRESS_COMPLETE, false, film, false, "saved"},
+		"limit reached, every event lost":         {"active", true, lk.EgressStatus_EGRESS_LIMIT_REACHED, false, film, false, "saved"},
+		"done without an object":                  {"active", true, lk.EgressStatus_EGRESS_COMPLETE, false, none, false, "aborted"},
+		"done with an empty object":               {"stopped", true, lk.EgressStatus_EGRESS_COMPLETE, false, empty, false, "aborted"},
+		"forgotten, the object is there":          {"active", true, 0, true, film, false, "saved"},
+		"forgotten, no object":                    {"stopped", true, 0, true, none, false, "aborted"},
+		"the file went to the backup store":       {"active", true, lk.EgressStatus_EGRESS_COMPLETE, false, none, true, "stopped"},
+		"the file was brought back from there":    {"stopped", true, lk.EgressStatus_EGRESS_COMPLETE, false, film, true, "saved"},
+		"a saved one stays as it is":              {"saved", true, lk.EgressStatus_EGRESS_FAILED, false, none, false, "saved"},
+		"an aborted one stays, whatever is there": {"aborted", true, lk.EgressStatus_EGRESS_COMPLETE, false, film, false, "aborted"},
+	}
+	ids := map[string]uuid.UUID{}
+	for name, c := range cases {
+		id := s.recording(t, screen, c.status, roles{ada: "owner"})
+		ids[name] = id
+		s.exec(t, `UPDATE meet_recording SET updated_at = now() + interval '1 hour' WHERE id = $1`, id) // not yet
+		var room uuid.UUID
+		if err := s.DB.QueryRow(t.Context(), `SELECT room_id FROM meet_recording WHERE id = $1`, id).Scan(&room); err != nil {
+			t.Fatal(err)
+		}
+		key := "recordings/" + id.String() + ".mp4"
+		if !c.forgot {
+			mu.Lock()
+			known[room.String()] = []*lk.EgressInfo{
+				{EgressId: "EG_foreign", RoomName: room.String(), Status: lk.EgressStatus_EGRESS_ACTIVE},
+				{
+					EgressId: "EG_" + id.String(), RoomName: room.String(), Status: c.egress, BackupStorageUsed: c.backup,
+					Request: &lk.EgressInfo_RoomComposite{RoomComposite: &lk.RoomCompositeEgressRequest{
+						FileOutputs: []*lk.EncodedFileOutput{{Filepath: key}},
+					}},
+				},
+			}
+			mu.Unlock()
+		}
+		switch c.object {
+		case film:
+			st.Put(t, key, "video/mp4", []byte("film"))
+		case empty:
+			st.Put(t, key, "video/mp4", nil)
+		}
+		// Only now it has been silent for long enough to be looked at.
+		s.exec(t, `UPDATE meet_recording SET updated_at = now() - interval '1 hour', worker_id = CASE WHEN $2 THEN worker_id END WHERE id = $1`, id, c.worker)
+	}
+	for name, c := range cases {
+		eventually(t, name, func() bool { return s.status(t, ids[name]) == c.want })
+	}
+	// A room of which the end was found can be recorded again.
+	var room uuid.UUID
+	if err := s.DB.QueryRow(t.Context(), `SELECT room_id FROM meet_recording WHERE id = $1`, ids["failed, webhook lost"]).Scan(&room); err != nil {
+		t.Fatal(err)
+	}
+	wantAnswer(t, "start again", s.start(t, ada, room, `{"mode":"screen_recording"}`), 201, "")
+}
