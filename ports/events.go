@@ -31,7 +31,7 @@ type Events interface {
 	// Waiting locks and lists what is kept for a subject, oldest first.
 	Waiting(ctx context.Context, source EventSource, subject string) ([]KeptEvent, error)
 	// Subjects lists up to limit subjects that something waits for, received at
-	// or after since.
+	// or after since, the newest first.
 	Subjects(ctx context.Context, since time.Time, limit int) ([]KeptEvent, error)
 	// Applied notes that e needs no more attention.
 	Applied(ctx context.Context, e KeptEvent, now time.Time) error

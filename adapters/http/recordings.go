@@ -2,6 +2,7 @@ package http
 
 import (
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -132,7 +133,9 @@ func recordingRequest(in *object) (recording.Mode, recording.Options, bool) {
 func recordingOption(name string, v any) (value any, ok bool) {
 	switch name {
 	case "language":
-		_, ok = v.(string)
+		var text string
+		text, ok = v.(string)
+		ok = ok && !strings.ContainsRune(text, 0)
 	case "original_mode":
 		text, _ := v.(string)
 		ok = recording.Mode(text).Valid()

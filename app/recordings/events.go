@@ -2,6 +2,8 @@ package recordings
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -132,6 +134,9 @@ type egressFact struct {
 // EgressEvent takes what LiveKit says of an egress. An egress that nobody here
 // asked for is no error: the sender could do nothing about it.
 func (s *Service) EgressEvent(ctx context.Context, e ports.Egress) error {
+	if e.ID == "" || strings.ContainsRune(e.ID, 0) { // none that could have been given to us
+		return nil
+	}
 	recordings := s.Store.Repos().Recordings
 	id, err := recordings.ByWorker(ctx, e.ID)
 	if err == nil {
@@ -204,8 +209,10 @@ func (s *Service) keep(ctx context.Context, source ports.EventSource, subject, m
 	if err != nil {
 		return fmt.Errorf("keep event: %w", err)
 	}
+	// The mark is whatever a stranger sent; its hash can be stored.
+	sum := sha256.Sum256([]byte(mark))
 	return s.Store.Repos().Events.Keep(ctx, ports.KeptEvent{
-		Source: source, ID: subject + "/" + mark, Subject: subject, Payload: payload,
+		Source: source, ID: subject + "/" + hex.EncodeToString(sum[:16]), Subject: subject, Payload: payload,
 	}, s.Now())
 }
 

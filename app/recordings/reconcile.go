@@ -12,8 +12,11 @@ import (
 )
 
 const (
-	// page is how many recordings or events are looked at in one query.
+	// page is how many recordings are looked at in one query.
 	page = 100
+	// waitingAtMost is how many kept events are tried again in one go, the
+	// newest first: an old one waits for something that will not come.
+	waitingAtMost = 1000
 	// memory is how long kept events stay: past it LiveKit has forgotten the
 	// egress and no store sends an event again.
 	memory = 7 * 24 * time.Hour
@@ -30,7 +33,7 @@ func (s *Service) Reconcile(ctx context.Context) error {
 func (s *Service) settleAll(ctx context.Context) error {
 	now := s.Now()
 	events := s.Store.Repos().Events
-	waiting, err := events.Subjects(ctx, now.Add(-memory), page)
+	waiting, err := events.Subjects(ctx, now.Add(-memory), waitingAtMost)
 	if err != nil {
 		return err
 	}

@@ -93,10 +93,14 @@ func TestAdmits(t *testing.T) {
 		role     access.Role
 		want     bool
 	}{
-		{Public, false, access.None, true}, {Public, true, access.None, true},
-		{Trusted, false, access.None, false}, {Trusted, true, access.None, true},
-		{Restricted, false, access.None, false}, {Restricted, true, access.None, false},
-		{Restricted, true, access.Member, true}, {Restricted, true, access.Owner, true},
+		{Public, false, access.None, true},
+		{Public, true, access.None, true},
+		{Trusted, false, access.None, false},
+		{Trusted, true, access.None, true},
+		{Restricted, false, access.None, false},
+		{Restricted, true, access.None, false},
+		{Restricted, true, access.Member, true},
+		{Restricted, true, access.Owner, true},
 	} {
 		r := &Room{AccessLevel: c.level}
 		if got := r.Admits(c.loggedIn, c.role); got != c.want {

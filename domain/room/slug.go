@@ -29,7 +29,7 @@ func Slug(name string) string {
 			if r >= 'A' && r <= 'Z' {
 				r += 'a' - 'A'
 			}
-			b.WriteByte(byte(r))
+			b.WriteRune(r)
 		}
 	}
 	return strings.Trim(b.String(), "-_")

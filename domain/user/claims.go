@@ -3,6 +3,7 @@ package user
 import (
 	"net/mail"
 	"regexp"
+	"strings"
 	"unicode/utf8"
 
 	"meetd/domain/fault"
@@ -18,7 +19,8 @@ func (c Claims) Check() error {
 		return fault.About(fault.Invalid, "claim_invalid", "sub")
 	case c.Email != "" && !plainAddress(c.Email):
 		return fault.About(fault.Invalid, "claim_invalid", "email")
-	case utf8.RuneCountInString(c.FullName) > 100 || utf8.RuneCountInString(c.ShortName) > 100:
+	case utf8.RuneCountInString(c.FullName) > 100 || utf8.RuneCountInString(c.ShortName) > 100,
+		strings.ContainsRune(c.FullName+c.ShortName, 0):
 		return fault.About(fault.Invalid, "claim_invalid", "name")
 	}
 	return nil

@@ -12,7 +12,7 @@ FOR UPDATE;
 SELECT source, subject FROM meetd.kept_event
 WHERE applied_at IS NULL AND received_at >= $1
 GROUP BY source, subject
-ORDER BY min(id)
+ORDER BY max(id) DESC
 LIMIT $2;
 
 -- name: EventApplied :exec

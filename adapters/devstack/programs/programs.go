@@ -133,7 +133,7 @@ func (f finder) get(ctx context.Context, p program, progress io.Writer) (string,
 		return "", fmt.Errorf("create the cache folder of %s: %w", p.title, err)
 	}
 	unlock, err := lock(ctx, path+".lock", f.every, func(waited time.Duration) {
-		fmt.Fprintf(progress, "waiting for another process that builds %s… %s\n", p.title, waited)
+		_, _ = fmt.Fprintf(progress, "waiting for another process that builds %s… %s\n", p.title, waited)
 	})
 	if err != nil {
 		return "", fmt.Errorf("wait for another process that builds %s: %w", p.title, err)
@@ -171,7 +171,7 @@ func (f finder) build(ctx context.Context, p program, module, path string, progr
 	var output bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &output, &output
 	stop := every(f.every, func(passed time.Duration) {
-		fmt.Fprintf(progress, "building %s (first time only, a few minutes)… %s\n", p.title, passed)
+		_, _ = fmt.Fprintf(progress, "building %s (first time only, a few minutes)… %s\n", p.title, passed)
 	})
 	err = cmd.Run()
 	stop()
@@ -201,10 +201,19 @@ func (f finder) cached(p program) (path, module string, err error) {
 		if err != nil && (name == "go.mod" || !errors.Is(err, fs.ErrNotExist)) {
 			return "", "", fmt.Errorf("read the pinned versions of %s: %w", p.title, err)
 		}
-		fmt.Fprintf(h, "%s %d\n%s", name, len(data), data)
+		_, _ = fmt.Fprintf(h, "%s %d\n%s", name, len(data), data)
 	}
 	folder := p.binary + "-" + hex.EncodeToString(h.Sum(nil))[:12]
 	return filepath.Join(f.cache, folder, p.binary), module, nil
+}
+
+// ModuleRoot is the folder of the checkout that the program runs in.
+func ModuleRoot() (string, error) {
+	dir, err := os.Getwd()
+	if err != nil {
+		return "", fmt.Errorf("working directory: %w", err)
+	}
+	return moduleRoot(dir)
 }
 
 // moduleRoot walks up from dir to the folder whose go.mod says "module meetd".

@@ -1,0 +1,162 @@
+package media_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"meetd/app/media"
+	"meetd/domain/access"
+	"meetd/domain/fault"
+	"meetd/domain/recording"
+	"meetd/ports"
+)
+
+var (
+	now = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	id  = uuid.MustParse("46d1a121-2426-484d-8fb3-09b5d886f7a8")
+	key = ports.SessionKey{1, 2, 3}
+)
+
+const address = "/media/recordings/46d1a121-2426-484d-8fb3-09b5d886f7a8."
+
+// facts answers as told, and remembers what was asked.
+type facts struct {
+	ports.MediaFacts
+	err   error
+	key   ports.SessionKey
+	id    uuid.UUID
+	at    time.Time
+	asked int
+}
+
+func (f *facts) MediaFacts(_ context.Context, key ports.SessionKey, id uuid.UUID, now time.Time) (ports.MediaFacts, error) {
+	f.key, f.id, f.at = key, id, now
+	f.asked++
+	return f.MediaFacts, f.err
+}
+
+// bucket remembers what was signed and fetched.
+type bucket struct {
+	ports.Objects
+	signed, fetched []string
+}
+
+func (b *bucket) Sign(_ context.Context, method, key string, at time.Time) (ports.SignedHeaders, error) {
+	b.signed = append(b.signed, method+" "+key+" "+at.Format(time.RFC3339))
+	return ports.SignedHeaders{Authorization: "signed"}, nil
+}
+
+func (b *bucket) Fetch(_ context.Context, method, key string, _ http.Header) (*ports.Fetched, error) {
+	b.fetched = append(b.fetched, method+" "+key)
+	return &ports.Fetched{Status: http.StatusOK}, nil
+}
+
+func newService(f *facts, b *bucket) *media.Service {
+	return &media.Service{
+		Checks: f, Signer: b, Objects: b, Config: media.Config{Folder: "recordings", ExpirationDays: 7},
+		OwnHost: func(host string) bool { return host == "meet.example.org" }, Now: func() time.Time { return now },
+	}
+}
+
+// good are the facts of a film that its owner may have.
+func good() ports.MediaFacts {
+	return ports.MediaFacts{
+		Found: true, Status: recording.Saved, Mode: recording.ScreenRecording, CreatedAt: now.Add(-time.Hour), Role: access.Owner,
+	}
+}
+
+func TestDecide(t *testing.T) {
+	t.Parallel()
+	down := fault.New(fault.Unavailable, "database")
+	for _, c := range []struct {
+		name   string
+		change func(f *facts, r *media.Request)
+		code   string // empty: allowed
+	}{
+		{"owner", func(*facts, *media.Request) {}, ""},
+		{"administrator", func(f *facts, _ *media.Request) { f.Role = access.Administrator }, ""},
+		{"HEAD", func(_ *facts, r *media.Request) { r.Method = http.MethodHead }, ""},
+		{"own host", func(_ *facts, r *media.Request) { r.Target = "https://meet.example.org" + r.Target }, ""},
+		{"on the last day", func(f *facts, _ *media.Request) { f.CreatedAt = now.Add(-7*24*time.Hour + time.Second) }, ""},
+
+		{"nobody", func(f *facts, _ *media.Request) { f.err = fault.New(fault.Unauthenticated, "session") }, "session"},
+		{"nobody, bad address", func(f *facts, r *media.Request) { f.err, r.Target = fault.New(fault.Unauthenticated, "session"), "/x" }, "session"},
+		{"database down", func(f *facts, _ *media.Request) { f.err = down }, "database"},
+		{"database down, bad address", func(f *facts, r *media.Request) { f.err, r.Target = down, "" }, "database"},
+
+		{"bad address", func(_ *facts, r *media.Request) { r.Target = "/media/recordings/x.mp4" }, "permission"},
+		{"no address", func(_ *facts, r *media.Request) { r.Target = "" }, "permission"},
+		{"other folder", func(_ *facts, r *media.Request) { r.Target = strings.ReplaceAll(r.Target, "recordings", "files") }, "permission"},
+		{"foreign host", func(_ *facts, r *media.Request) { r.Target = "https://evil.example" + r.Target }, "permission"},
+		{"write", func(_ *facts, r *media.Request) { r.Method = http.MethodPut }, "permission"},
+		{"no method", func(_ *facts, r *media.Request) { r.Method = "" }, "permission"},
+		{"member", func(f *facts, _ *media.Request) { f.Role = access.Member }, "permission"},
+		{"no role", func(f *facts, _ *media.Request) { f.Role = "" }, "permission"},
+		{"unknown role", func(f *facts, _ *media.Request) { f.Role = "superuser" }, "permission"},
+		{"not saved", func(f *facts, _ *media.Request) { f.Status = recording.Active }, "permission"},
+		{"unknown state", func(f *facts, _ *media.Request) { f.Status = "new" }, "permission"},
+		{"expired", func(f *facts, _ *media.Request) { f.CreatedAt = now.Add(-7*24*time.Hour - time.Second) }, "permission"},
+
+		{"unsupported extension", func(_ *facts, r *media.Request) { r.Target = address + "webm" }, "media_extension"},
+		{"unknown", func(f *facts, _ *media.Request) { f.MediaFacts = ports.MediaFacts{} }, "storage_recording"},
+		{"wrong extension", func(_ *facts, r *media.Request) { r.Target = address + "ogg" }, "media_mode"},
+		{"wrong mode", func(f *facts, _ *media.Request) { f.Mode = recording.Transcript }, "media_mode"},
+
+		// Which refusal wins.
+		{"bad method, unsupported extension", func(_ *facts, r *media.Request) { r.Method, r.Target = "PUT", address+"webm" }, "permission"},
+		{"unknown, unsupported extension", func(f *facts, r *media.Request) { f.MediaFacts, r.Target = ports.MediaFacts{}, address+"webm" }, "media_extension"},
+		{"unknown, wrong extension", func(f *facts, r *media.Request) { f.MediaFacts, r.Target = ports.MediaFacts{}, address+"ogg" }, "storage_recording"},
+		{"member, wrong extension", func(f *facts, r *media.Request) { f.Role, r.Target = access.Member, address+"ogg" }, "media_mode"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			f, b := &facts{MediaFacts: good()}, &bucket{}
+			r := media.Request{Session: key, Method: http.MethodGet, Target: address + "mp4"}
+			c.change(f, &r)
+			s := newService(f, b)
+			_, signErr := s.Authorize(t.Context(), r)
+			_, _, openErr := s.Open(t.Context(), r, nil)
+			for _, err := range []error{signErr, openErr} {
+				var got *fault.Error
+				switch errors.As(err, &got); {
+				case c.code == "" && err != nil:
+					t.Errorf("refused: %v", err)
+				case c.code != "" && (got == nil || got.Code != c.code):
+					t.Errorf("%v, want %s", err, c.code)
+				}
+			}
+			if c.code != "" && len(b.signed)+len(b.fetched) > 0 {
+				t.Errorf("refused, but signed %v and fetched %v", b.signed, b.fetched)
+			}
+			if f.asked != 2 || f.key != key || f.at != now {
+				t.Errorf("asked %d times for session %v at %v", f.asked, f.key, f.at)
+			}
+		})
+	}
+}
+
+// The name of the object comes from what is stored, and the method is the
+// browser's.
+func TestWhatIsSigned(t *testing.T) {
+	t.Parallel()
+	f, b := &facts{MediaFacts: good()}, &bucket{}
+	f.Mode = recording.Transcript
+	s := newService(f, b)
+	r := media.Request{Session: key, Method: http.MethodHead, Target: "/media/%72ecordings/" + id.String() + ".%6fgg?versionId=1"}
+	if signed, err := s.Authorize(t.Context(), r); err != nil || signed.Authorization != "signed" {
+		t.Fatalf("%+v, %v", signed, err)
+	}
+	if _, file, err := s.Open(t.Context(), r, nil); err != nil || file.Status != http.StatusOK {
+		t.Fatalf("%+v, %v", file, err)
+	}
+	object := "HEAD recordings/" + id.String() + ".ogg"
+	if f.id != id || len(b.signed) != 1 || b.signed[0] != object+" 2026-03-01T12:00:00Z" || len(b.fetched) != 1 || b.fetched[0] != object {
+		t.Errorf("asked about %s, signed %v, fetched %v", f.id, b.signed, b.fetched)
+	}
+}
