@@ -14,8 +14,10 @@ import (
 	awsconfig "github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	lk "github.com/livekit/protocol/livekit"
+	pgxuuid "github.com/vgarvardt/pgx-google-uuid/v5"
 
 	httpapi "meetd/adapters/http"
 	"meetd/adapters/jobs"
@@ -74,6 +76,10 @@ func openPool(ctx context.Context, c Database) (*pgxpool.Pool, error) {
 		size = max(8, 4*runtime.NumCPU())
 	}
 	conf.MaxConns = int32(size) //nolint:gosec // a pool is small
+	conf.AfterConnect = func(_ context.Context, c *pgx.Conn) error {
+		pgxuuid.Register(c.TypeMap()) // else every UUID goes through its text
+		return nil
+	}
 	pool, err := pgxpool.NewWithConfig(ctx, conf)
 	if err != nil {
 		return nil, fmt.Errorf("the database cannot be opened: %w", err)

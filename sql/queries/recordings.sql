@@ -56,15 +56,21 @@ ON CONFLICT (recording_id) DO UPDATE SET egress = excluded.egress, updated_at = 
 -- name: MediaChecks :many
 -- All that decides about downloads, for many browsers in one round trip: the
 -- n-th key asks for the n-th recording. No row for one: no session, or a
--- disabled account.
-SELECT q.n::int AS n, r.status, r.mode, r.created_at, a.role
+-- disabled account. LIMIT keeps the planner at index look-ups for each, however
+-- many it thinks there will be.
+SELECT q.n::int AS n, f.status, f.mode, f.created_at, f.role
 FROM (
     SELECT
         unnest(sqlc.arg(keys)::bytea[]) AS key,
         unnest(sqlc.arg(ids)::uuid[]) AS id,
         generate_subscripts(sqlc.arg(keys)::bytea[], 1) AS n
 ) q
-JOIN meetd.session s ON s.id_hash = q.key AND s.expires_at > sqlc.arg(now)
-JOIN meet_user u ON u.id = s.user_id AND u.is_active
-LEFT JOIN meet_recording r ON r.id = q.id
-LEFT JOIN meet_recording_access a ON a.recording_id = r.id AND a.user_id = u.id;
+CROSS JOIN LATERAL (
+    SELECT r.status, r.mode, r.created_at, a.role
+    FROM meetd.session s
+    JOIN meet_user u ON u.id = s.user_id AND u.is_active
+    LEFT JOIN meet_recording r ON r.id = q.id
+    LEFT JOIN meet_recording_access a ON a.recording_id = r.id AND a.user_id = u.id
+    WHERE s.id_hash = q.key AND s.expires_at > sqlc.arg(now)
+    LIMIT 1
+) f;

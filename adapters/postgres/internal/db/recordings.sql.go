@@ -14,17 +14,22 @@ import (
 )
 
 const mediaChecks = `-- name: MediaChecks :many
-SELECT q.n::int AS n, r.status, r.mode, r.created_at, a.role
+SELECT q.n::int AS n, f.status, f.mode, f.created_at, f.role
 FROM (
     SELECT
         unnest($1::bytea[]) AS key,
         unnest($2::uuid[]) AS id,
         generate_subscripts($1::bytea[], 1) AS n
 ) q
-JOIN meetd.session s ON s.id_hash = q.key AND s.expires_at > $3
-JOIN meet_user u ON u.id = s.user_id AND u.is_active
-LEFT JOIN meet_recording r ON r.id = q.id
-LEFT JOIN meet_recording_access a ON a.recording_id = r.id AND a.user_id = u.id
+CROSS JOIN LATERAL (
+    SELECT r.status, r.mode, r.created_at, a.role
+    FROM meetd.session s
+    JOIN meet_user u ON u.id = s.user_id AND u.is_active
+    LEFT JOIN meet_recording r ON r.id = q.id
+    LEFT JOIN meet_recording_access a ON a.recording_id = r.id AND a.user_id = u.id
+    WHERE s.id_hash = q.key AND s.expires_at > $3
+    LIMIT 1
+) f
 `
 
 type MediaChecksParams struct {
@@ -43,7 +48,8 @@ type MediaChecksRow struct {
 
 // All that decides about downloads, for many browsers in one round trip: the
 // n-th key asks for the n-th recording. No row for one: no session, or a
-// disabled account.
+// disabled account. LIMIT keeps the planner at index look-ups for each, however
+// many it thinks there will be.
 func (q *Queries) MediaChecks(ctx context.Context, db DBTX, arg MediaChecksParams) ([]MediaChecksRow, error) {
 	rows, err := db.Query(ctx, mediaChecks, arg.Keys, arg.Ids, arg.Now)
 	if err != nil {
