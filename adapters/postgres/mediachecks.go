@@ -16,9 +16,6 @@ import (
 )
 
 const (
-	// checksAtOnce is how many round trips may be under way. While they are,
-	// further checks gather for the next one.
-	checksAtOnce = 1
 	// checksTogether bounds how many checks share a round trip.
 	checksTogether = 128
 	// checkPatience is how long the database may take.
@@ -35,7 +32,7 @@ type MediaChecks struct {
 
 	mu      sync.Mutex
 	waiting []*mediaCheck
-	running int
+	busy    bool // a round trip is under way
 }
 
 var _ ports.MediaChecks = (*MediaChecks)(nil)
@@ -56,38 +53,47 @@ type mediaCheck struct {
 func (m *MediaChecks) MediaFacts(ctx context.Context, key ports.SessionKey, id uuid.UUID, now time.Time) (ports.MediaFacts, error) {
 	c := &mediaCheck{key: key, id: id, now: now, done: make(chan struct{})}
 	m.mu.Lock()
-	m.waiting = append(m.waiting, c)
-	lead := m.running < checksAtOnce
-	if lead {
-		m.running++
+	if m.busy {
+		m.waiting = append(m.waiting, c)
+		m.mu.Unlock()
+		select {
+		case <-c.done:
+			return c.facts, c.err
+		case <-ctx.Done():
+			return ports.MediaFacts{}, translate(ctx.Err(), "media check")
+		}
 	}
+	m.busy = true
 	m.mu.Unlock()
-	if lead {
-		// Whoever comes first works, for others too: not on its own context.
-		go m.work(context.WithoutCancel(ctx))
+	m.answer(ctx, []*mediaCheck{c})
+	if next := m.gathered(); next != nil {
+		// Others must not wait for this request, nor depend on its context.
+		go m.work(context.WithoutCancel(ctx), next)
 	}
-	select {
-	case <-c.done:
-		return c.facts, c.err
-	case <-ctx.Done():
-		return ports.MediaFacts{}, translate(ctx.Err(), "media check")
+	return c.facts, c.err
+}
+
+// gathered takes the checks for the next round trip; with none there is a pause.
+func (m *MediaChecks) gathered() []*mediaCheck {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	n := min(len(m.waiting), checksTogether)
+	if n == 0 {
+		m.busy = false
+		return nil
 	}
+	batch := m.waiting[:n:n]
+	if m.waiting = m.waiting[n:]; len(m.waiting) == 0 {
+		m.waiting = nil // or its array would grow for ever
+	}
+	return batch
 }
 
 // work answers checks until none waits.
-func (m *MediaChecks) work(ctx context.Context) {
-	for {
-		m.mu.Lock()
-		n := min(len(m.waiting), checksTogether)
-		if n == 0 {
-			m.running--
-			m.mu.Unlock()
-			return
-		}
-		batch := m.waiting[:n:n]
-		m.waiting = m.waiting[n:]
-		m.mu.Unlock()
+func (m *MediaChecks) work(ctx context.Context, batch []*mediaCheck) {
+	for batch != nil {
 		m.answer(ctx, batch)
+		batch = m.gathered()
 	}
 }
 
