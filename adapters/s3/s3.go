@@ -120,7 +120,7 @@ func (b *Bucket) Fetch(ctx context.Context, method, key string, header http.Head
 	if ifRange := header.Get("If-Range"); err == nil && ifRange != "" && wanted.Get("Range") != "" && !isCurrent(resp, ifRange) {
 		drain(resp)
 		wanted.Del("Range")
-		resp, err = b.do(ctx, method, key, wanted)
+		resp, err = b.do(ctx, method, key, wanted) //nolint:bodyclose // the caller closes it
 	}
 	if err != nil {
 		return nil, err

@@ -205,18 +205,18 @@ func TestStoreThatRefusesIsUnavailable(t *testing.T) {
 
 func TestStoreThatIsDownIsUnavailable(t *testing.T) {
 	t.Parallel()
-	real, err := store.Start(t.Context(), store.Options{
+	up, err := store.Start(t.Context(), store.Options{
 		Dir: t.TempDir(), AccessKey: "key", SecretKey: "secret-secret", Buckets: []string{"meet"}, Log: t.Output(),
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(real.Kill)
-	b := open(t, storetest.Store{Endpoint: real.Endpoint, Bucket: "meet", AccessKey: "key", SecretKey: "secret-secret"}, time.Now)
+	t.Cleanup(up.Kill)
+	b := open(t, storetest.Store{Endpoint: up.Endpoint, Bucket: "meet", AccessKey: "key", SecretKey: "secret-secret"}, time.Now)
 	if _, err := b.Stat(t.Context(), "a.mp4"); !errors.Is(err, fault.NotFound) {
 		t.Fatalf("while it is up: %v, want not found", err)
 	}
-	real.Kill()
+	up.Kill()
 	isUnavailable(t, b, "a.mp4")
 }
 

@@ -27,7 +27,7 @@ const address = "/media/recordings/46d1a121-2426-484d-8fb3-09b5d886f7a8."
 
 // facts answers as told, and remembers what was asked.
 type facts struct {
-	ports.MediaFacts
+	known ports.MediaFacts
 	err   error
 	key   ports.SessionKey
 	id    uuid.UUID
@@ -38,7 +38,7 @@ type facts struct {
 func (f *facts) MediaFacts(_ context.Context, key ports.SessionKey, id uuid.UUID, now time.Time) (ports.MediaFacts, error) {
 	f.key, f.id, f.at = key, id, now
 	f.asked++
-	return f.MediaFacts, f.err
+	return f.known, f.err
 }
 
 // bucket remembers what was signed and fetched.
@@ -80,10 +80,10 @@ func TestDecide(t *testing.T) {
 		code   string // empty: allowed
 	}{
 		{"owner", func(*facts, *media.Request) {}, ""},
-		{"administrator", func(f *facts, _ *media.Request) { f.Role = access.Administrator }, ""},
+		{"administrator", func(f *facts, _ *media.Request) { f.known.Role = access.Administrator }, ""},
 		{"HEAD", func(_ *facts, r *media.Request) { r.Method = http.MethodHead }, ""},
 		{"own host", func(_ *facts, r *media.Request) { r.Target = "https://meet.example.org" + r.Target }, ""},
-		{"on the last day", func(f *facts, _ *media.Request) { f.CreatedAt = now.Add(-7*24*time.Hour + time.Second) }, ""},
+		{"on the last day", func(f *facts, _ *media.Request) { f.known.CreatedAt = now.Add(-7*24*time.Hour + time.Second) }, ""},
 
 		{"nobody", func(f *facts, _ *media.Request) { f.err = fault.New(fault.Unauthenticated, "session") }, "session"},
 		{"nobody, bad address", func(f *facts, r *media.Request) { f.err, r.Target = fault.New(fault.Unauthenticated, "session"), "/x" }, "session"},
@@ -96,27 +96,27 @@ func TestDecide(t *testing.T) {
 		{"foreign host", func(_ *facts, r *media.Request) { r.Target = "https://evil.example" + r.Target }, "permission"},
 		{"write", func(_ *facts, r *media.Request) { r.Method = http.MethodPut }, "permission"},
 		{"no method", func(_ *facts, r *media.Request) { r.Method = "" }, "permission"},
-		{"member", func(f *facts, _ *media.Request) { f.Role = access.Member }, "permission"},
-		{"no role", func(f *facts, _ *media.Request) { f.Role = "" }, "permission"},
-		{"unknown role", func(f *facts, _ *media.Request) { f.Role = "superuser" }, "permission"},
-		{"not saved", func(f *facts, _ *media.Request) { f.Status = recording.Active }, "permission"},
-		{"unknown state", func(f *facts, _ *media.Request) { f.Status = "new" }, "permission"},
-		{"expired", func(f *facts, _ *media.Request) { f.CreatedAt = now.Add(-7*24*time.Hour - time.Second) }, "permission"},
+		{"member", func(f *facts, _ *media.Request) { f.known.Role = access.Member }, "permission"},
+		{"no role", func(f *facts, _ *media.Request) { f.known.Role = "" }, "permission"},
+		{"unknown role", func(f *facts, _ *media.Request) { f.known.Role = "superuser" }, "permission"},
+		{"not saved", func(f *facts, _ *media.Request) { f.known.Status = recording.Active }, "permission"},
+		{"unknown state", func(f *facts, _ *media.Request) { f.known.Status = "new" }, "permission"},
+		{"expired", func(f *facts, _ *media.Request) { f.known.CreatedAt = now.Add(-7*24*time.Hour - time.Second) }, "permission"},
 
 		{"unsupported extension", func(_ *facts, r *media.Request) { r.Target = address + "webm" }, "media_extension"},
-		{"unknown", func(f *facts, _ *media.Request) { f.MediaFacts = ports.MediaFacts{} }, "storage_recording"},
+		{"unknown", func(f *facts, _ *media.Request) { f.known = ports.MediaFacts{} }, "storage_recording"},
 		{"wrong extension", func(_ *facts, r *media.Request) { r.Target = address + "ogg" }, "media_mode"},
-		{"wrong mode", func(f *facts, _ *media.Request) { f.Mode = recording.Transcript }, "media_mode"},
+		{"wrong mode", func(f *facts, _ *media.Request) { f.known.Mode = recording.Transcript }, "media_mode"},
 
 		// Which refusal wins.
 		{"bad method, unsupported extension", func(_ *facts, r *media.Request) { r.Method, r.Target = "PUT", address+"webm" }, "permission"},
-		{"unknown, unsupported extension", func(f *facts, r *media.Request) { f.MediaFacts, r.Target = ports.MediaFacts{}, address+"webm" }, "media_extension"},
-		{"unknown, wrong extension", func(f *facts, r *media.Request) { f.MediaFacts, r.Target = ports.MediaFacts{}, address+"ogg" }, "storage_recording"},
-		{"member, wrong extension", func(f *facts, r *media.Request) { f.Role, r.Target = access.Member, address+"ogg" }, "media_mode"},
+		{"unknown, unsupported extension", func(f *facts, r *media.Request) { f.known, r.Target = ports.MediaFacts{}, address+"webm" }, "media_extension"},
+		{"unknown, wrong extension", func(f *facts, r *media.Request) { f.known, r.Target = ports.MediaFacts{}, address+"ogg" }, "storage_recording"},
+		{"member, wrong extension", func(f *facts, r *media.Request) { f.known.Role, r.Target = access.Member, address+"ogg" }, "media_mode"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			f, b := &facts{MediaFacts: good()}, &bucket{}
+			f, b := &facts{known: good()}, &bucket{}
 			r := media.Request{Session: key, Method: http.MethodGet, Target: address + "mp4"}
 			c.change(f, &r)
 			s := newService(f, b)
@@ -145,8 +145,8 @@ func TestDecide(t *testing.T) {
 // browser's.
 func TestWhatIsSigned(t *testing.T) {
 	t.Parallel()
-	f, b := &facts{MediaFacts: good()}, &bucket{}
-	f.Mode = recording.Transcript
+	f, b := &facts{known: good()}, &bucket{}
+	f.known.Mode = recording.Transcript
 	s := newService(f, b)
 	r := media.Request{Session: key, Method: http.MethodHead, Target: "/media/%72ecordings/" + id.String() + ".%6fgg?versionId=1"}
 	if signed, err := s.Authorize(t.Context(), r); err != nil || signed.Authorization != "signed" {

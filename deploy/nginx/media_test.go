@@ -1,0 +1,628 @@
+//go:build proxies
+
+package nginx_test
+
+import (
+	"bufio"
+	"bytes"
+	"crypto/tls"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
+
+	"meetd/adapters/devstack/pgtest"
+	"meetd/adapters/devstack/storetest"
+	"meetd/adapters/postgres"
+)
+
+func path(id uuid.UUID) string { return "/media/recordings/" + id.String() + ".mp4" }
+
+// pattern is a content whose every part is different.
+func pattern(size int) []byte {
+	b := make([]byte, 0, size+16)
+	for i := 0; len(b) < size; i++ {
+		b = fmt.Appendf(b, "%08x ", i)
+	}
+	return b[:size]
+}
+
+// checkHarmless checks what every answer on a download has in common.
+func checkHarmless(t *testing.T, got answer) {
+	t.Helper()
+	want := map[string]string{
+		"Content-Security-Policy": "default-src 'none'", "X-Content-Type-Options": "nosniff", "Cache-Control": "no-store",
+	}
+	if got.Status < 300 {
+		want["Content-Disposition"] = "attachment"
+	}
+	for name, value := range want {
+		if v := got.Header.Values(name); len(v) != 1 || v[0] != value {
+			t.Errorf("%s %q, want %q once", name, v, value)
+		}
+	}
+	if names := foreign(got.Header); len(names) > 0 {
+		t.Errorf("a browser gets %v", names)
+	}
+	if got.Status >= 400 && bytes.Contains(got.Body, []byte("<?xml")) {
+		t.Errorf("the store's own words: %s", got.Body)
+	}
+}
+
+func checkRefused(t *testing.T, got answer, status int) {
+	t.Helper()
+	if got.Status != status {
+		t.Errorf("status %d %.300s, want %d", got.Status, got.Body, status)
+	}
+	checkHarmless(t, got)
+}
+
+func TestDownload(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, storetest.Hook{}, func(t *testing.T, bucket storetest.Store) {
+		s := start(t, bucket, nil)
+		ada := s.login(t)
+		content := pattern(1<<20 + 7)
+		id := s.recording(t, "saved", "video/mp4", content, roles{ada: "owner"})
+		size := len(content)
+
+		first := s.get(t, ada, path(id), nil)
+		tag, modified := first.Header.Get("Etag"), first.Header.Get("Last-Modified")
+		if tag == "" || modified == "" || first.Header.Get("Content-Type") != "video/mp4" {
+			t.Errorf("headers %v", first.Header)
+		}
+		at, err := http.ParseTime(modified)
+		if err != nil {
+			t.Fatal(err)
+		}
+		past := at.Add(-time.Hour).Format(http.TimeFormat)
+		many := "bytes=" + strings.Repeat("0-1,", 999) + "0-1"
+		part := func(from, to int) string { return fmt.Sprintf("bytes %d-%d/%d", from, to, size) }
+		for _, c := range []struct {
+			name   string
+			header http.Header
+			status int
+			body   []byte
+			rang   string
+		}{
+			{"whole", nil, 200, content, ""},
+			{"first bytes", http.Header{"Range": {"bytes=0-99"}}, 206, content[:100], part(0, 99)},
+			{"middle", http.Header{"Range": {"bytes=500000-700000"}}, 206, content[500000:700001], part(500000, 700000)},
+			{"to the end", http.Header{"Range": {"bytes=1000000-"}}, 206, content[1000000:], part(1000000, size-1)},
+			{"suffix", http.Header{"Range": {"bytes=-10"}}, 206, content[size-10:], part(size-10, size-1)},
+			{"beyond", http.Header{"Range": {fmt.Sprintf("bytes=%d-", size)}}, 416, nil, ""},
+			{"two ranges", http.Header{"Range": {"bytes=0-1,4-5"}}, 200, content, ""},
+			{"thousand ranges", http.Header{"Range": {many}}, 200, content, ""},
+			{"fresh tag", http.Header{"Range": {"bytes=4-6"}, "If-Range": {tag}}, 206, content[4:7], part(4, 6)},
+			{"stale tag", http.Header{"Range": {"bytes=4-6"}, "If-Range": {`"stale"`}}, 200, content, ""},
+			{"weak tag", http.Header{"Range": {"bytes=4-6"}, "If-Range": {"W/" + tag}}, 200, content, ""},
+			{"stale date", http.Header{"Range": {"bytes=4-6"}, "If-Range": {past}}, 200, content, ""},
+			{"stale tag, beyond", http.Header{"Range": {"bytes=9999999-"}, "If-Range": {`"stale"`}}, 200, content, ""},
+			{"unchanged", http.Header{"If-None-Match": {tag}}, 304, nil, ""},
+			{"another expected", http.Header{"If-Match": {`"other"`}}, 412, nil, ""},
+			{"expected", http.Header{"If-Match": {tag}}, 200, content, ""},
+			{"changed since", http.Header{"If-Unmodified-Since": {past}}, 412, nil, ""},
+		} {
+			t.Run(c.name, func(t *testing.T) {
+				s.front.asked()
+				got := s.get(t, ada, path(id), c.header)
+				if got.Status != c.status {
+					t.Fatalf("status %d %.300s, want %d", got.Status, got.Body, c.status)
+				}
+				for _, asked := range s.front.asked() {
+					if rang := asked.Header.Get("Range"); strings.Contains(rang, ",") {
+						t.Errorf("the store was asked for %.100s", rang)
+					}
+				}
+				if c.status < 300 {
+					if !bytes.Equal(got.Body, c.body) || got.Header.Get("Content-Length") != strconv.Itoa(len(c.body)) {
+						t.Errorf("%d bytes, Content-Length %s, want %d", len(got.Body), got.Header.Get("Content-Length"), len(c.body))
+					}
+					if rang := got.Header.Get("Content-Range"); rang != c.rang {
+						t.Errorf("Content-Range %q, want %q", rang, c.rang)
+					}
+				}
+				checkHarmless(t, got)
+			})
+		}
+		t.Run("HEAD", func(t *testing.T) {
+			s.front.asked()
+			got := s.ask(t, ada, http.MethodHead, path(id), nil)
+			if got.Status != http.StatusOK || got.Header.Get("Content-Length") != strconv.Itoa(size) || len(got.Body) > 0 || got.Header.Get("Etag") != tag {
+				t.Errorf("%d, Content-Length %s", got.Status, got.Header.Get("Content-Length"))
+			}
+			checkHarmless(t, got)
+			if asked := s.front.asked(); len(asked) != 1 || asked[0].Method != http.MethodHead {
+				t.Errorf("the store was asked %v, want HEAD once", asked)
+			}
+			checkRefused(t, s.ask(t, ada, http.MethodHead, path(uuid.New()), nil), http.StatusNotFound)
+			checkRefused(t, s.ask(t, account{}, http.MethodHead, path(id), nil), http.StatusUnauthorized)
+		})
+		t.Run("query", func(t *testing.T) {
+			s.front.asked()
+			got := s.get(t, ada, path(id)+"?versionId=null&response-content-type=text/html&response-content-disposition=inline", nil)
+			if got.Status != http.StatusOK || !bytes.Equal(got.Body, content) || got.Header.Get("Content-Type") != "video/mp4" {
+				t.Errorf("%d %s", got.Status, got.Header.Get("Content-Type"))
+			}
+			checkHarmless(t, got)
+			if asked := s.front.asked(); len(asked) != 1 || asked[0].URL.RawQuery != "" {
+				t.Errorf("the store was asked for %v", asked)
+			}
+		})
+		t.Run("page", func(t *testing.T) {
+			page := s.recording(t, "saved", "text/html", []byte("<script>alert(1)</script>"), roles{ada: "owner"})
+			got := s.get(t, ada, path(page), nil)
+			if got.Status != http.StatusOK {
+				t.Errorf("status %d", got.Status)
+			}
+			checkHarmless(t, got)
+		})
+		t.Run("object is missing", func(t *testing.T) {
+			gone := s.recording(t, "saved", "video/mp4", []byte("x"), roles{ada: "owner"})
+			s.exec(t, `UPDATE meet_recording SET mode = 'transcript' WHERE id = $1`, gone) // an .ogg that nobody stored
+			checkRefused(t, s.get(t, ada, strings.TrimSuffix(path(gone), "mp4")+"ogg", nil), http.StatusNotFound)
+		})
+		t.Run("headers to the store", func(t *testing.T) {
+			s.front.asked()
+			got := s.get(t, ada, path(id), http.Header{
+				"Authorization": {"AWS4-HMAC-SHA256 forged"}, "Cookie": {"a=b"}, "X-Amz-Date": {"forged"}, "X-Amz-Security-Token": {"forged"},
+				"X-Amz-Content-Sha256": {"forged"}, "X-Amz-Meta-A": {"forged"}, "X-Amz-Server-Side-Encryption-Customer-Key": {"forged"},
+				"X-Forwarded-For": {"forged"}, "Origin": {"https://evil.example"}, "Accept-Encoding": {"gzip"}, "X-Original-Url": {"/forged"},
+				"Upgrade": {"forged"}, "Te": {"trailers"}, "Expect": {"100-continue"}, "X-Http-Method-Override": {"DELETE"},
+			})
+			if got.Status != http.StatusOK || !bytes.Equal(got.Body, content) {
+				t.Fatalf("%d %.300s", got.Status, got.Body)
+			}
+			asked := s.front.asked()
+			if len(asked) != 1 {
+				t.Fatalf("the store was asked %d times", len(asked))
+			}
+			var names []string
+			for name, v := range asked[0].Header {
+				names = append(names, name)
+				if len(v) != 1 || strings.Contains(v[0], "forged") {
+					t.Errorf("%s: %v", name, v)
+				}
+			}
+			slices.Sort(names)
+			if diff := cmp.Diff([]string{"Authorization", "X-Amz-Content-Sha256", "X-Amz-Date"}, names); diff != "" {
+				t.Errorf("headers to the store (-want +got):\n%s", diff)
+			}
+			if asked[0].Host != s.front.Listener.Addr().String() {
+				t.Errorf("Host %s", asked[0].Host)
+			}
+		})
+		t.Run("several cookies", func(t *testing.T) {
+			got := s.get(t, account{}, path(id), http.Header{"Cookie": {"csrftoken=x; meet_sessionid=" + ada.Secret + "; other=y"}})
+			if got.Status != http.StatusOK {
+				t.Errorf("status %d", got.Status)
+			}
+		})
+		t.Run("what a browser accepts does not matter", func(t *testing.T) {
+			if got := s.get(t, ada, path(id), http.Header{"Accept": {"video/mp4"}}); got.Status != http.StatusOK {
+				t.Errorf("status %d", got.Status)
+			}
+		})
+		t.Run("body of a GET", func(t *testing.T) {
+			req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.URL+path(id), strings.NewReader("x=y"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			req.AddCookie(&http.Cookie{Name: "meet_sessionid", Value: ada.Secret})
+			resp, err := s.client.Do(req)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer resp.Body.Close() //nolint:errcheck // read to its end
+			if body, err := io.ReadAll(resp.Body); err != nil || resp.StatusCode != http.StatusOK || !bytes.Equal(body, content) {
+				t.Errorf("%d, %d bytes, %v", resp.StatusCode, len(body), err)
+			}
+		})
+		t.Run("writes", func(t *testing.T) {
+			s.front.asked()
+			for _, method := range []string{http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions, "PROPFIND"} {
+				checkRefused(t, s.ask(t, ada, method, path(id), http.Header{"X-Http-Method-Override": {"GET"}}), http.StatusMethodNotAllowed)
+			}
+			if asked := s.front.asked(); len(asked) > 0 {
+				t.Errorf("the store was asked %v", asked)
+			}
+		})
+	})
+}
+
+func TestRefusals(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, storetest.Hook{}, func(t *testing.T, bucket storetest.Store) {
+		s := start(t, bucket, map[string]string{"RECORDING_EXPIRATION_DAYS": "7"})
+		owner, admin, member, other, off := s.login(t), s.login(t), s.login(t), s.login(t), s.login(t)
+		everybody := roles{owner: "owner", admin: "administrator", member: "member", off: "owner"}
+		film := func(status string) uuid.UUID { return s.recording(t, status, "video/mp4", []byte("film"), everybody) }
+		saved, expired := film("saved"), film("saved")
+		s.exec(t, `UPDATE meet_recording SET created_at = now() - interval '8 days' WHERE id = $1`, expired)
+		s.exec(t, `UPDATE meet_user SET is_active = false WHERE id = $1`, off.ID)
+		s.front.asked()
+		stem := strings.TrimSuffix(path(saved), "mp4")
+		for _, c := range []struct {
+			name   string
+			as     account
+			target string
+			status int
+		}{
+			{"anonymous", account{}, path(saved), 401},
+			{"guessed session", account{Secret: "guess"}, path(saved), 401},
+			{"disabled account", off, path(saved), 401},
+			{"other user", other, path(saved), 403},
+			{"member", member, path(saved), 403},
+			{"expired", owner, path(expired), 403},
+			{"initiated", owner, path(film("initiated")), 403},
+			{"active", owner, path(film("active")), 403},
+			{"stopped", owner, path(film("stopped")), 403},
+			{"aborted", owner, path(film("aborted")), 403},
+			{"failed to start", owner, path(film("failed_to_start")), 403},
+			{"failed to stop", owner, path(film("failed_to_stop")), 403},
+			{"unknown", owner, path(uuid.New()), 404},
+			{"wrong extension", owner, stem + "ogg", 404},
+			{"unsupported extension", owner, stem + "exe", 400},
+			{"no recording", owner, "/media/recordings/x", 403},
+			{"other folder", owner, "/media/files/" + saved.String() + ".mp4", 403},
+			{"the bucket", owner, "/media/", 403},
+		} {
+			t.Run(c.name, func(t *testing.T) {
+				got := s.get(t, c.as, c.target, nil)
+				checkRefused(t, got, c.status)
+				if challenge := got.Header.Get("Www-Authenticate"); (challenge != "") != (c.status == http.StatusUnauthorized) {
+					t.Errorf("WWW-Authenticate %q", challenge)
+				}
+			})
+		}
+		if asked := s.front.asked(); len(asked) > 0 {
+			t.Errorf("the store was asked %v", asked)
+		}
+		t.Run("revoked a moment ago", func(t *testing.T) {
+			if got := s.get(t, admin, path(saved), nil); got.Status != http.StatusOK || string(got.Body) != "film" {
+				t.Fatalf("before: %d", got.Status)
+			}
+			s.exec(t, `DELETE FROM meet_recording_access WHERE recording_id = $1 AND user_id = $2`, saved, admin.ID)
+			checkRefused(t, s.get(t, admin, path(saved), nil), http.StatusForbidden)
+		})
+		t.Run("logged out a moment ago", func(t *testing.T) {
+			if got := s.get(t, owner, path(saved), nil); got.Status != http.StatusOK {
+				t.Fatalf("before: %d", got.Status)
+			}
+			s.exec(t, `DELETE FROM meetd.session WHERE user_id = $1`, owner.ID)
+			checkRefused(t, s.get(t, owner, path(saved), nil), http.StatusUnauthorized)
+		})
+	})
+}
+
+// raw sends exactly this request line and these headers.
+func (s *setup) raw(t *testing.T, as account, line string, headers ...string) answer {
+	t.Helper()
+	conn, err := (&tls.Dialer{Config: s.keys}).DialContext(t.Context(), "tcp", strings.TrimPrefix(s.URL, "https://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close() //nolint:errcheck // everything was read
+	if err := conn.SetDeadline(time.Now().Add(time.Minute)); err != nil {
+		t.Fatal(err)
+	}
+	headers = append([]string{line + " HTTP/1.1", "Host: " + serverName, "Connection: close", "Cookie: meet_sessionid=" + as.Secret}, headers...)
+	_, werr := io.WriteString(conn, strings.Join(headers, "\r\n")+"\r\n\r\n")
+	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		t.Fatalf("%.100s: %v (sent: %v)", line, err, werr)
+	}
+	defer resp.Body.Close() //nolint:errcheck // read to its end
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatalf("%.100s: %v", line, err)
+	}
+	return answer{Status: resp.StatusCode, Header: resp.Header, Body: body}
+}
+
+// Nginx reads a path in its own way; what it then asks the store for must be
+// what was authorised, or nothing.
+func TestAddresses(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, storetest.Hook{}, func(t *testing.T, bucket storetest.Store) {
+		s := start(t, bucket, nil)
+		ada, eve := s.login(t), s.login(t)
+		victim := s.recording(t, "saved", "video/mp4", []byte("the victim's film"), roles{ada: "owner"})
+		own := s.recording(t, "saved", "video/mp4", []byte("my own film"), roles{eve: "owner"})
+		bucket.Put(t, "secret.txt", "text/plain", []byte("the victim's note"))
+		mine, other := own.String(), victim.String()
+		good := path(own)
+		for name, target := range map[string]string{
+			"dot segment":                "/media/./recordings/" + mine + ".mp4",
+			"dot segments":               "/media/x/../recordings/" + mine + ".mp4",
+			"from outside":               "/x/../media/recordings/" + mine + ".mp4",
+			"to the victim":              good + "/../" + other + ".mp4",
+			"to the victim, encoded":     good + "/%2e%2e/" + other + ".mp4",
+			"to the victim, one segment": "/media/recordings/" + mine + ".mp4%2f..%2f" + other + ".mp4",
+			"to the victim, twice":       "/media/recordings/" + mine + ".mp4%252f..%252f" + other + ".mp4",
+			"out of the bucket":          "/media/../" + bucket.Bucket + "/secret.txt",
+			"out of the folder":          "/media/recordings/../secret.txt",
+			"out of the folder, encoded": "/media/recordings/%2e%2e/secret.txt",
+			"out, one segment":           "/media/recordings/..%2fsecret.txt",
+			"another object":             "/media/secret.txt",
+			"separator encoded":          "/media/recordings%2f" + mine + ".mp4",
+			"separator encoded twice":    "/media/recordings%252f" + mine + ".mp4",
+			"letter encoded twice":       fmt.Sprintf("/media/recordings/%%25%x%s.mp4", mine[0], mine[1:]),
+			"empty segment":              "/media//recordings/" + mine + ".mp4",
+			"empty first segment":        "//media/recordings/" + mine + ".mp4",
+			"back slash":                 `/media/recordings\` + mine + ".mp4",
+			"back slash encoded":         "/media/recordings%5c" + mine + ".mp4",
+			"parameter":                  good + ";x=y",
+			"upper case":                 "/media/recordings/" + strings.ToUpper(mine) + ".mp4",
+			"query encoded":              good + "%3fversionId=1",
+			"fragment with the victim":   "/media/recordings/" + other + ".mp4#" + good,
+			"query with mine":            "/media/recordings/" + other + ".mp4?" + good,
+			"line end encoded":           good + "%0d%0aX-Amz-Date:x",
+			"line feed at the end":       good + "%0a",
+			"trailing slash":             good + "/",
+			"suffix":                     good + "-x",
+			"broken escape":              good + "%zz",
+			"NUL encoded":                good + "%00",
+			"NUL":                        good + "\x00",
+			"space":                      good + " x",
+			"UTF-8":                      good + "é",
+			"overlong":                   "/media/recordings%c0%af" + mine + ".mp4",
+			"absolute, foreign host":     "https://evil.example/media/recordings/" + other + ".mp4",
+			"no slash":                   "media/recordings/" + mine + ".mp4",
+			"two addresses":              good + "," + path(victim),
+			"long":                       good + "?" + strings.Repeat("x", 7000),
+			"longer":                     good + "?" + strings.Repeat("x", 64<<10),
+		} {
+			t.Run(name, func(t *testing.T) {
+				got := s.raw(t, eve, "GET "+target)
+				if got.Status < 400 || got.Status >= 500 || bytes.Contains(got.Body, []byte("victim")) || bytes.Contains(got.Body, []byte("film")) {
+					t.Errorf("%d %.300s", got.Status, got.Body)
+				}
+				if names := foreign(got.Header); len(names) > 0 {
+					t.Errorf("a refusal carries %v", names)
+				}
+			})
+		}
+		for name, target := range map[string]string{
+			"plain": good, "fragment": good + "#" + path(victim), "query": good + "?" + path(victim), "absolute": "https://" + serverName + good,
+			"letter encoded": fmt.Sprintf("/media/recordings/%%%x%s.mp4", mine[0], mine[1:]), "folder encoded": "/media/%72ecordings/" + mine + ".mp4",
+		} {
+			t.Run(name, func(t *testing.T) {
+				if got := s.raw(t, eve, "GET "+target); got.Status != http.StatusOK || string(got.Body) != "my own film" {
+					t.Errorf("%d %.300s", got.Status, got.Body)
+				}
+			})
+		}
+		t.Run("forged headers of the proxy", func(t *testing.T) {
+			for _, name := range []string{"X-Original-URL", "X-Forwarded-Uri", "X-Rewrite-URL", "X_Original_URL", "X-Original-URI", "X-Accel-Redirect"} {
+				if got := s.raw(t, eve, "GET "+path(victim), name+": "+good); got.Status != http.StatusForbidden {
+					t.Errorf("%s: %d %.300s", name, got.Status, got.Body)
+				}
+				if got := s.raw(t, eve, "GET "+good, name+": "+path(victim), name+": "+path(victim)); got.Status != http.StatusOK || string(got.Body) != "my own film" {
+					t.Errorf("%s: %d %.300s", name, got.Status, got.Body)
+				}
+			}
+			if got := s.raw(t, eve, "GET "+good, "X-Original-Method: DELETE"); got.Status != http.StatusOK {
+				t.Errorf("method: %d", got.Status)
+			}
+		})
+	})
+}
+
+// Whoever may download must not get the keys to the store into the hand.
+func TestChecksAreNotReachable(t *testing.T) {
+	t.Parallel()
+	s := start(t, storetest.Embedded(t, storetest.Hook{}), nil)
+	ada := s.login(t)
+	id := s.recording(t, "saved", "video/mp4", []byte("film"), roles{ada: "owner"})
+	for _, target := range []string{
+		"/api/v1.0/recordings/media-auth/", "/api/v1.0/recordings/media-auth", "/api/v1.0/files/media-auth/", "/api/v1.0/files/media-auth",
+		"//api/v1.0/recordings/media-auth/", "/api//v1.0/recordings//media-auth/", "/api/v1.0/x/../recordings/media-auth/",
+		"/api/v1.0/recordings/%6dedia-auth/", "/api/v1.0/recordings/media%2dauth/", "/api/v1.0/recordings%2fmedia-auth/",
+		"/api/v1.0/recordings/media-auth/?a=b", "/api/v1.0/recordings/media-auth%3f", "/api/v1.0/recordings/media-auth/%2e/",
+		"/api/v1.0/recordings/%252e%252e/recordings/media-auth/", "/static/../api/v1.0/recordings/media-auth/",
+		"/static/..%2fapi/v1.0/recordings/media-auth/", "/api/v1.0/recordings/MEDIA-AUTH/", "/api/v1.0/recordings/media-auth;/",
+		"https://" + serverName + "/api/v1.0/recordings/media-auth/", "/_media_check", "/media/../_media_check", "/@media_changed",
+		"/external-api/../api/v1.0/recordings/media-auth/", "/api/v1.0/x#/../recordings/media-auth/", `/api/v1.0/recordings\media-auth/`,
+	} {
+		for _, method := range []string{http.MethodGet, http.MethodPost} {
+			got := s.raw(t, ada, method+" "+target, "X-Original-URL: "+path(id), "X-Original-Method: GET", "Content-Length: 0")
+			if got.Status < 400 || got.Status >= 500 || len(foreign(got.Header)) > 0 {
+				t.Errorf("%s %s: %d with %v", method, target, got.Status, foreign(got.Header))
+			}
+		}
+	}
+	if asked := s.front.asked(); len(asked) > 0 {
+		t.Errorf("the store was asked %v", asked)
+	}
+}
+
+func TestAPI(t *testing.T) {
+	t.Parallel()
+	s := start(t, storetest.Embedded(t, storetest.Hook{}), map[string]string{
+		"DJANGO_CONFIGURATION": "Production", "DJANGO_SECRET_KEY": strings.Repeat("key", 12), "DJANGO_ALLOWED_HOSTS": serverName,
+	})
+	ada := s.login(t)
+	session := http.Header{"Cookie": {"sessionid=" + ada.Secret}}
+	for _, c := range []struct {
+		name, target string
+		header       http.Header
+		status       int
+	}{
+		// Not 301: the service knows that the browser came by https.
+		{"API", "/api/v1.0/users/me/", session, 200},
+		{"API, anonymous", "/api/v1.0/users/me/", nil, 401},
+		{"forged scheme", "/api/v1.0/users/me/", http.Header{"Cookie": session["Cookie"], "X-Forwarded-Proto": {"http"}}, 200},
+		{"external API", "/external-api/v1.0/rooms/", nil, 404},
+		{"admin", "/admin", nil, 404},
+		{"static files", "/static/x.css", nil, 404},
+		{"keys", "/jwks", nil, 404},
+		{"heartbeat", "/__heartbeat__", nil, 200},
+		{"heartbeat for load balancers", "/__lbheartbeat__", nil, 200},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			got := s.get(t, account{}, c.target, c.header)
+			if got.Status != c.status || got.Header.Get("X-Request-Id") == "" {
+				t.Errorf("%d %.300s, want %d from the service", got.Status, got.Body, c.status)
+			}
+			if hsts := got.Header.Get("Strict-Transport-Security"); hsts == "" {
+				t.Error("the service thinks that the browser came by http")
+			}
+		})
+	}
+	t.Run("the rest is the front end's", func(t *testing.T) {
+		for _, target := range []string{"/", "/administrator", "/apis/", "/room-name"} {
+			if got := s.get(t, account{}, target, nil); got.Status != http.StatusNotFound || got.Header.Get("X-Request-Id") != "" {
+				t.Errorf("%s: %d from the service", target, got.Status)
+			}
+		}
+	})
+	t.Run("download in production", func(t *testing.T) {
+		id := s.recording(t, "saved", "video/mp4", []byte("film"), roles{ada: "owner"})
+		if got := s.get(t, account{}, path(id), session); got.Status != http.StatusOK || string(got.Body) != "film" {
+			t.Errorf("%d %.300s", got.Status, got.Body)
+		}
+	})
+}
+
+func TestConnectionsAreKept(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, storetest.Hook{}, func(t *testing.T, bucket storetest.Store) {
+		s := start(t, bucket, nil)
+		ada := s.login(t)
+		id := s.recording(t, "saved", "video/mp4", []byte("film"), roles{ada: "owner"})
+		const checks, browsers, most = 1000, 8, 20
+		var wg sync.WaitGroup
+		for range browsers {
+			wg.Go(func() {
+				for i := range checks / browsers {
+					want, as := http.StatusOK, ada
+					if i%10 == 9 {
+						want, as = http.StatusUnauthorized, account{}
+					}
+					if got := s.get(t, as, path(id), nil); got.Status != want {
+						t.Errorf("status %d, want %d", got.Status, want)
+						return
+					}
+				}
+			})
+		}
+		wg.Wait()
+		service, store := s.toService.accepted.Load(), s.front.listener.accepted.Load()
+		t.Logf("%d checks: %d connections to the service, %d to the store", checks, service, store)
+		if service > most || store > most {
+			t.Errorf("%d checks took %d connections to the service and %d to the store, want at most %d each", checks, service, store, most)
+		}
+	})
+}
+
+// A browser that reads slowly holds back the store, and fills neither memory nor
+// disk.
+func TestSlowReader(t *testing.T) {
+	t.Parallel()
+	s := start(t, storetest.Embedded(t, storetest.Hook{}), nil)
+	ada := s.login(t)
+	const size = 96 << 20
+	content := pattern(size)
+	id := s.recording(t, "saved", "video/mp4", content, roles{ada: "owner"})
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.URL+path(id), http.NoBody)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.AddCookie(&http.Cookie{Name: "meet_sessionid", Value: ada.Secret})
+	resp, err := s.client.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close() //nolint:errcheck // read to its end
+	// Not reading: what is under way fills the buffers of the sockets, and stops.
+	var last int64
+	same := 0
+	eventually(t, "the store is held back", func() bool {
+		n := s.front.sent.Load()
+		if same++; n != last || n == 0 {
+			last, same = n, 0
+		}
+		return same >= 25
+	})
+	t.Logf("%d of %d bytes were taken from the store", last, size)
+	if last > size/2 {
+		t.Errorf("%d of %d bytes were taken from the store for a browser that reads nothing", last, size)
+	}
+	err = filepath.WalkDir(filepath.Join(s.dir, "proxy"), func(p string, d os.DirEntry, err error) error {
+		if err == nil && !d.IsDir() {
+			t.Errorf("nginx keeps the file on disk: %s", p)
+		}
+		return err
+	})
+	if err != nil {
+		t.Error(err)
+	}
+	if got, err := io.ReadAll(resp.Body); err != nil || !bytes.Equal(got, content) {
+		t.Errorf("in the end %d bytes, %v", len(got), err)
+	}
+}
+
+func TestServersDown(t *testing.T) {
+	t.Parallel()
+	server := pgtest.Server(t)
+	if err := postgres.Migrate(t.Context(), server.DSN("postgres"), slog.New(slog.DiscardHandler)); err != nil {
+		t.Fatal(err)
+	}
+	s := start(t, storetest.Embedded(t, storetest.Hook{}), map[string]string{"DATABASE_URL": server.DSN("postgres")})
+	ada := s.login(t)
+	id := s.recording(t, "saved", "video/mp4", []byte("film"), roles{ada: "owner"})
+	if got := s.get(t, ada, path(id), nil); got.Status != http.StatusOK {
+		t.Fatalf("all up: %d", got.Status)
+	}
+
+	// The database: nothing can be decided, and nothing is allowed.
+	if err := server.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	s.front.asked()
+	checkRefused(t, s.get(t, ada, path(id), nil), http.StatusServiceUnavailable)
+	checkRefused(t, s.get(t, account{}, path(id), nil), http.StatusServiceUnavailable)
+	if asked := s.front.asked(); len(asked) > 0 {
+		t.Errorf("the store was asked %v", asked)
+	}
+	if err := server.Restart(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if got := s.get(t, ada, path(id), nil); got.Status != http.StatusOK {
+		t.Errorf("database up again: %d", got.Status)
+	}
+
+	// The store: who may not have the file still learns it.
+	s.front.CloseClientConnections()
+	s.front.Close()
+	checkRefused(t, s.get(t, ada, path(id), nil), http.StatusBadGateway)
+	checkRefused(t, s.get(t, account{}, path(id), nil), http.StatusUnauthorized)
+	checkRefused(t, s.get(t, ada, path(uuid.New()), nil), http.StatusNotFound)
+
+	// The service.
+	s.stopService()
+	checkRefused(t, s.get(t, ada, path(id), nil), http.StatusServiceUnavailable)
+}
+
+// A store with other keys refuses; that is no refusal of ours.
+func TestStoreRefuses(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, storetest.Hook{}, func(t *testing.T, bucket storetest.Store) {
+		s := start(t, bucket, map[string]string{"AWS_S3_SECRET_ACCESS_KEY": "guess-guess-guess"})
+		ada := s.login(t)
+		id := s.recording(t, "saved", "video/mp4", []byte("film"), roles{ada: "owner"})
+		checkRefused(t, s.get(t, ada, path(id), nil), http.StatusBadGateway)
+	})
+}
