@@ -80,7 +80,7 @@ var kinds = map[fault.Kind]wire{
 	fault.Unavailable:     {503, "detail", "The service cannot answer now. Try again in a few seconds."},
 }
 
-// challenges are sent with a 401; hooks have their own.
+// sessionChallenge goes with a 401; hooks have their own.
 const sessionChallenge = "Session"
 
 type panicError struct{ value any }
@@ -129,6 +129,8 @@ func (s *Server) writeError(err error, c echo.Context) {
 	if c.Response().Committed {
 		return
 	}
+	// What was refused now may be allowed in a moment, and the other way round.
+	c.Response().Header()["Cache-Control"] = noStore
 	if werr := s.respondError(err, c); werr != nil {
 		s.Log.WarnContext(c.Request().Context(), "an error could not be answered", "error", werr)
 	}
