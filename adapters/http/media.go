@@ -14,6 +14,8 @@ import (
 	"meetd/domain/fault"
 )
 
+const mediaAuthPath = API + "/recordings/media-auth/"
+
 // authorizeMedia answers the ingress: may this browser have this file now? An
 // allowed answer has no body, since nginx closes the connection to us after one
 // that has, and is kept by nobody (recording.md §7).

@@ -55,24 +55,26 @@ func plausibleID(id string) bool {
 
 func (s *Server) logRequest(c echo.Context, id string, took time.Duration) {
 	r, status := c.Request(), c.Response().Status
-	level := slog.LevelInfo
-	attrs := make([]slog.Attr, 0, 8)
-	attrs = append(attrs, slog.String("id", id), slog.String("method", r.Method), slog.String("route", c.Path()),
-		slog.Int("status", status), slog.Duration("took", took))
+	attrs := [8]slog.Attr{ // of the usual five none is allocated
+		slog.String("id", id), slog.String("method", r.Method), slog.String("route", c.Path()),
+		slog.Int("status", status), slog.Duration("took", took),
+	}
+	n, level := 5, slog.LevelInfo
+	add := func(a slog.Attr) { attrs[n] = a; n++ }
 	if u := current(c); u != nil {
-		attrs = append(attrs, slog.String("user", u.ID.String()))
+		add(slog.String("user", u.ID.String()))
 	}
 	if err, ok := c.Get(keyFault).(error); ok {
 		var f *fault.Error
 		if errors.As(err, &f) {
-			attrs = append(attrs, slog.String("fault", f.Code))
+			add(slog.String("fault", f.Code))
 		}
 		if status >= http.StatusInternalServerError {
 			level = slog.LevelError
-			attrs = append(attrs, slog.String("error", err.Error()))
+			add(slog.String("error", err.Error()))
 		}
 	}
-	s.Log.LogAttrs(r.Context(), level, "request", attrs...)
+	s.Log.LogAttrs(r.Context(), level, "request", attrs[:n]...)
 }
 
 // guard holds what concerns every answer: known host, https, security headers,
@@ -92,10 +94,12 @@ func (s *Server) guard(next echo.HandlerFunc) echo.HandlerFunc {
 		} else if s.Config.RedirectToHTTPS && !heartbeat {
 			return c.Redirect(http.StatusMovedPermanently, "https://"+r.Host+r.URL.RequestURI())
 		}
-		h["X-Frame-Options"] = deny
-		h["X-Content-Type-Options"] = nosniff
-		h["Referrer-Policy"] = sameOrigin
-		h["Cross-Origin-Opener-Policy"] = sameOrigin
+		if r.URL.Path != mediaAuthPath { // that answer goes to the ingress, not to a browser
+			h["X-Frame-Options"] = deny
+			h["X-Content-Type-Options"] = nosniff
+			h["Referrer-Policy"] = sameOrigin
+			h["Cross-Origin-Opener-Policy"] = sameOrigin
+		}
 		if origin := r.Header.Get("Origin"); origin != "" && s.corsAllowed(origin) {
 			h.Set("Access-Control-Allow-Origin", origin)
 			h.Set("Access-Control-Allow-Credentials", "true")

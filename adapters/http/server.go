@@ -103,7 +103,7 @@ func (s *Server) endpoints() []endpoint {
 		{API + "/rooms/:id/", anybody, methods{get: s.retrieveRoom}},
 		{API + "/rooms/:id/start-recording/", loggedIn, methods{post: s.startRecording}},
 		{API + "/rooms/:id/stop-recording/", loggedIn, methods{post: s.stopRecording}},
-		{API + "/recordings/media-auth/", open, methods{get: s.authorizeMedia}},
+		{mediaAuthPath, open, methods{get: s.authorizeMedia}},
 		{API + "/recordings/storage-hook/", open, methods{post: s.storageHook}},
 		{API + "/recordings/:id/", loggedIn, methods{get: s.retrieveRecording}},
 		{API + "/authenticate/", open, methods{get: s.startLogin}},
