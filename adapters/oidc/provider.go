@@ -91,8 +91,11 @@ func (p *Provider) LoginURL(r ports.LoginRequest) (string, error) {
 		return "", errors.New("OIDC_OP_AUTHORIZATION_ENDPOINT is not set")
 	}
 	params := []Param{
-		{"response_type", "code"}, {"scope", p.c.Scopes}, {"client_id", p.c.ClientID},
-		{"redirect_uri", r.RedirectURI}, {"state", r.State},
+		{"response_type", "code"},
+		{"scope", p.c.Scopes},
+		{"client_id", p.c.ClientID},
+		{"redirect_uri", r.RedirectURI},
+		{"state", r.State},
 	}
 	extra := p.c.Extra
 	if r.Silent {

@@ -43,13 +43,9 @@ func (MinIO) Parse(body []byte) ([]ports.StorageEvent, error) {
 		if contentType == nil {
 			return "", "", malformed("a record has no content type")
 		}
-		// A bare slash or a lower-case escape was not written by MinIO.
-		if strings.Contains(key, "/") || strings.Contains(key, "%2f") {
-			return "", *contentType, nil
-		}
 		name, err := url.QueryUnescape(key)
-		if err != nil {
-			return "", *contentType, nil
+		if err != nil || strings.Contains(key, "/") || strings.Contains(key, "%2f") {
+			name = "" // MinIO writes no bare slash, no lower-case escape and no half one
 		}
 		return name, *contentType, nil
 	})

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/bits"
+	"strconv"
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
@@ -78,7 +79,7 @@ func (j *Join) Join(g ports.JoinGrant) (string, error) {
 			RoomAdmin: g.Role.Privileged(), RoomJoin: true, Room: g.Room,
 			CanPublish: len(g.Sources) > 0, CanSubscribe: true, CanPublishData: true, CanPublishSources: g.Sources,
 		},
-		Attributes: attributes{Color: g.Color, IsAuthenticated: fmt.Sprint(g.LoggedIn)},
+		Attributes: attributes{Color: g.Color, IsAuthenticated: strconv.FormatBool(g.LoggedIn)},
 		Sub:        g.Identity, Iss: j.key, Nbf: now.Unix(), Exp: now.Add(g.TTL).Unix(),
 	}
 	if g.Role != "" {

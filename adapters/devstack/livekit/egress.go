@@ -68,6 +68,7 @@ func (e *egress) run(ctx context.Context) {
 		e.end(ctx, livekit.EgressStatus_EGRESS_ABORTED, "the development worker was told to abort")
 		close(e.leaving)
 		return
+	default: // the others come later
 	}
 	e.update(ctx, func(i *livekit.EgressInfo) {
 		i.Status, i.StartedAt = livekit.EgressStatus_EGRESS_ACTIVE, i.GetUpdatedAt()

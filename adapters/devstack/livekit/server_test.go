@@ -193,7 +193,7 @@ func TestRecording(t *testing.T) {
 			r.FileOutputs = nil
 		}},
 	} {
-		t.Run(tt.name, func(t *testing.T) { //nolint:paralleltest // the events are read in order
+		t.Run(tt.name, func(t *testing.T) { // one after another: the events are read in order
 			r := b.request("r1", tt.key)
 			tt.change(r)
 			id := b.record(t, r)
@@ -262,7 +262,7 @@ func TestFailures(t *testing.T) {
 		_, err := b.egress.StopEgress(b.as(t.Context(), t), &livekit.StopEgressRequest{EgressId: id})
 		return err
 	}
-	//nolint:paralleltest // the events are read in order
+	// One after another: the events are read in order.
 	for name, test := range map[string]func(t *testing.T, key string){
 		"refuse start": func(t *testing.T, key string) {
 			b.Worker().FailNext(RefuseStart)

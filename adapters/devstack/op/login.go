@@ -58,7 +58,7 @@ func (p *Provider) postLogin(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	s := session{user: user, since: time.Now()}
-	http.SetCookie(w, &http.Cookie{ //nolint:gosec // plain http on purpose
+	http.SetCookie(w, &http.Cookie{ // plain http on purpose
 		Name: sessionCookie, Value: p.storage.addSession(s), Path: "/", HttpOnly: true, SameSite: http.SameSiteLaxMode,
 	})
 	p.finish(w, r, req, s)

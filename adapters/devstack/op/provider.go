@@ -21,7 +21,7 @@ import (
 const (
 	authorizationPath = "/authorize"
 	callbackPath      = "/authorize/callback"
-	tokenPath         = "/oauth/token" //nolint:gosec // a path
+	tokenPath         = "/oauth/token"
 	introspectionPath = "/oauth/introspect"
 	userInfoPath      = "/userinfo"
 	jwksPath          = "/keys"

@@ -318,7 +318,7 @@ func TestSignedUserInfo(t *testing.T) {
 	p := start(t, Client{Secret: "s1", SignedUserInfo: true}, ada)
 	b := newBrowser(t)
 	answer := b.do(http.MethodGet, p.Endpoints().UserInfo, nil, "Authorization", "Bearer "+login(t, p, b).AccessToken)
-	jws, err := jose.ParseSigned(answer.html, []jose.SignatureAlgorithm{jose.RS256})
+	jws, err := jose.ParseSignedCompact(answer.html, []jose.SignatureAlgorithm{jose.RS256})
 	if err != nil {
 		t.Fatal(err)
 	}

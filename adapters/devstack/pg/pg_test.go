@@ -258,7 +258,7 @@ func TestServerLeftRunningIsStopped(t *testing.T) {
 func TestServerEndsWithItsParent(t *testing.T) {
 	t.Parallel()
 	opts := Options{Dir: t.TempDir()}
-	parent := exec.CommandContext(t.Context(), os.Args[0]) //nolint:gosec // this test again, see TestMain
+	parent := exec.CommandContext(t.Context(), os.Args[0]) // this test again, see TestMain
 	parent.Env = append(os.Environ(), orphanDir+"="+opts.Dir)
 	if err := parent.Start(); err != nil {
 		t.Fatal(err)
@@ -314,7 +314,7 @@ func programs(t *testing.T, dir string) string {
 		t.Fatal(err)
 	}
 	for _, name := range []string{"initdb", "postgres"} {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte("#!/bin/sh\n"), 0o700); err != nil { //nolint:gosec // a program
+		if err := os.WriteFile(filepath.Join(dir, name), []byte("#!/bin/sh\n"), 0o700); err != nil {
 			t.Fatal(err)
 		}
 	}

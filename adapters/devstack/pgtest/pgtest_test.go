@@ -1,7 +1,7 @@
 package pgtest_test
 
 import (
-	"fmt"
+	"strconv"
 	"sync/atomic"
 	"testing"
 
@@ -27,7 +27,7 @@ func TestEveryTestHasItsOwnMigratedDatabase(t *testing.T) {
 	var seen atomic.Int32
 	t.Run("clones", func(t *testing.T) {
 		for i := range 4 {
-			t.Run(fmt.Sprint(i), func(t *testing.T) {
+			t.Run(strconv.Itoa(i), func(t *testing.T) {
 				t.Parallel()
 				c := connect(t, pgtest.DSN(t))
 				if err := postgres.CheckSchema(t.Context(), c); err != nil {

@@ -192,7 +192,7 @@ func TestMultipartUploadAndCopyGiveEventsAndDeleteGivesNone(t *testing.T) {
 	s := run(t, childOptions{Options: Options{HookURL: url}})
 	client, media := s.Client(), aws.String("media")
 	const size = 6 << 20
-	_, err := manager.NewUploader(client).Upload(t.Context(), &s3.PutObjectInput{
+	_, err := manager.NewUploader(client).Upload(t.Context(), &s3.PutObjectInput{ //nolint:staticcheck // as most programs still upload
 		Bucket: media, Key: aws.String("big"), ContentType: aws.String("video/mp4"), Body: bytes.NewReader(make([]byte, size)),
 	})
 	if err != nil {
