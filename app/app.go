@@ -205,7 +205,7 @@ func workers(c *Config, creds aws.CredentialsProvider) map[recording.Mode]liveki
 		Folder: c.Recording.OutputFolder, Endpoint: c.S3.Endpoint, Region: c.S3.Region, Bucket: c.S3.Bucket,
 		Credentials: creds,
 	}
-	out := map[recording.Mode]livekit.Worker{}
+	out := make(map[recording.Mode]livekit.Worker, len(c.Recording.Workers))
 	for _, w := range c.Recording.Workers {
 		switch w.Kind {
 		case WorkerVideoComposite:

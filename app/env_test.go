@@ -236,15 +236,21 @@ func TestSecretValue(t *testing.T) {
 		{"carriage return stays", map[string]string{"V_FILE": "/run/crlf"}, " s3cret \r", SourceFile, ""},
 		{"empty file", map[string]string{"V_FILE": "/run/empty", "V": "plain"}, "", SourceFile, ""},
 		{
-			"missing file", map[string]string{"V_FILE": "/run/none", "V": "plain"}, "", SourceFile,
+			"missing file",
+			map[string]string{"V_FILE": "/run/none", "V": "plain"},
+			"", SourceFile,
 			"V_FILE: Path '/run/none' does not exist.; create it or unset the variable",
 		},
 		{
-			"empty path", map[string]string{"V_FILE": ""}, "", SourceFile,
+			"empty path",
+			map[string]string{"V_FILE": ""},
+			"", SourceFile,
 			"V_FILE: Path '' does not exist.; create it or unset the variable",
 		},
 		{
-			"unreadable file", map[string]string{"V_FILE": "unreadable"}, "", SourceFile,
+			"unreadable file",
+			map[string]string{"V_FILE": "unreadable"},
+			"", SourceFile,
 			"V_FILE: Path 'unreadable' cannot be read: open unreadable: permission denied; make it readable or unset the variable",
 		},
 	}

@@ -32,7 +32,7 @@ func main() {
 	}
 	stop()
 	if err != nil && !errors.Is(err, flag.ErrHelp) {
-		fmt.Fprintln(os.Stderr, "meetd-bench:", err) //nolint:errcheck // nobody is left to tell
+		fmt.Fprintln(os.Stderr, "meetd-bench:", err)
 		os.Exit(1)
 	}
 }
