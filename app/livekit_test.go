@@ -15,6 +15,8 @@ import (
 	"github.com/go-jose/go-jose/v4"
 	lk "github.com/livekit/protocol/livekit"
 	"github.com/twitchtv/twirp"
+
+	"meetd/adapters/devstack/jwttest"
 )
 
 const (
@@ -136,23 +138,7 @@ func webhookToken(t *testing.T, body []byte, claims map[string]any) string {
 		"sha256": base64.StdEncoding.EncodeToString(sum[:]),
 	}
 	maps.Copy(all, claims)
-	payload, err := json.Marshal(all)
-	if err != nil {
-		t.Fatal(err)
-	}
-	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.HS256, Key: []byte(liveKitSecret)}, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	signed, err := signer.Sign(payload)
-	if err != nil {
-		t.Fatal(err)
-	}
-	text, err := signed.CompactSerialize()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return text
+	return jwttest.Sign(t, jose.HS256, []byte(liveKitSecret), "", all)
 }
 
 // egressEvent is an event about an egress, without the request it came from.

@@ -492,6 +492,23 @@ func TestSavedOnlyWhenSeen(t *testing.T) {
 		if got := s.status(t, empty); got != "active" {
 			t.Errorf("an empty object: %s", got)
 		}
+		// LiveKit's word alone does not do either.
+		env["RECORDING_STORAGE_EVENT_ENABLE"] = "false"
+		alone := startService(t, env)
+		quiet := alone.recording(t, screen, "active", roles{alone.login(t, "ada"): "owner"})
+		alone.exec(t, `UPDATE meet_recording SET updated_at = now() + interval '1 hour' WHERE id = $1`, quiet) // nobody looks by himself
+		complete := func() answer {
+			return alone.webhook(t, egressEvent("egress_ended", "EG_"+quiet.String(), "room", "EGRESS_COMPLETE"))
+		}
+		wantAnswer(t, "complete without an object", complete(), 200, `{"status":"success"}`)
+		if got := alone.status(t, quiet); got != "active" {
+			t.Errorf("complete without an object: %s", got)
+		}
+		st.Put(t, "recordings/"+quiet.String()+".mp4", "video/mp4", []byte("film"))
+		wantAnswer(t, "complete with an object", complete(), 200, `{"status":"success"}`)
+		if got := alone.status(t, quiet); got != "saved" {
+			t.Errorf("complete with an object: %s", got)
+		}
 		// The kept event is applied when the object appears.
 		st.Put(t, "recordings/"+forged.String()+".mp4", "video/mp4", []byte("film"))
 		eventually(t, "the late object is found", func() bool { return s.status(t, forged) == "saved" })

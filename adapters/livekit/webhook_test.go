@@ -5,13 +5,13 @@ import (
 	"crypto/rsa"
 	"crypto/sha256"
 	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"testing"
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
 
+	"meetd/adapters/devstack/jwttest"
 	"meetd/domain/fault"
 	"meetd/domain/recording"
 )
@@ -20,27 +20,6 @@ const (
 	key    = "devkey"
 	secret = "devsecretdevsecretdevsecretdevse"
 )
-
-func sign(t testing.TB, alg jose.SignatureAlgorithm, signingKey any, claims map[string]any) string {
-	t.Helper()
-	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: alg, Key: signingKey}, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	payload, err := json.Marshal(claims)
-	if err != nil {
-		t.Fatal(err)
-	}
-	signed, err := signer.Sign(payload)
-	if err != nil {
-		t.Fatal(err)
-	}
-	text, err := signed.CompactSerialize()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return text
-}
 
 func TestReceive(t *testing.T) {
 	t.Parallel()
@@ -60,7 +39,7 @@ func TestReceive(t *testing.T) {
 		}
 		return c
 	}
-	hs := func(claims map[string]any) string { return sign(t, jose.HS256, []byte(secret), claims) }
+	hs := func(claims map[string]any) string { return jwttest.Sign(t, jose.HS256, []byte(secret), "", claims) }
 	rsaKey, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
 		t.Fatal(err)
@@ -80,15 +59,15 @@ func TestReceive(t *testing.T) {
 		"empty":          "",
 		"no token":       "nonsense",
 		"bearer":         "Bearer " + hs(good()),
-		"other secret":   sign(t, jose.HS256, []byte("othersecretothersecretothersecre"), good()),
+		"other secret":   jwttest.Sign(t, jose.HS256, []byte("othersecretothersecretothersecre"), "", good()),
 		"other key":      hs(with("iss", "otherkey")),
 		"expired":        hs(with("exp", time.Now().Unix()-120)),
 		"no expiry":      hs(with("exp", nil)),
 		"not yet":        hs(with("nbf", time.Now().Unix()+120)),
 		"no hash":        hs(with("sha256", nil)),
 		"other body":     hs(with("sha256", "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=")),
-		"RS256":          sign(t, jose.RS256, rsaKey, good()),
-		"HS512":          sign(t, jose.HS512, []byte(secret+secret), good()),
+		"RS256":          jwttest.Sign(t, jose.RS256, rsaKey, "", good()),
+		"HS512":          jwttest.Sign(t, jose.HS512, []byte(secret+secret), "", good()),
 		"alg none":       none,
 		"a join token":   hs(map[string]any{"iss": key, "sub": "u", "exp": time.Now().Unix() + 60, "video": map[string]any{"roomJoin": true}}),
 		"trailing bytes": hs(good()) + "x",
@@ -110,7 +89,7 @@ func FuzzReceive(f *testing.F) {
 	w := Webhooks{Key: key, Secret: secret}
 	f.Fuzz(func(t *testing.T, body string) {
 		sum := sha256.Sum256([]byte(body))
-		token := sign(t, jose.HS256, []byte(secret), map[string]any{
+		token := jwttest.Sign(t, jose.HS256, []byte(secret), "", map[string]any{
 			"iss": key, "exp": time.Now().Unix() + 60, "sha256": base64.StdEncoding.EncodeToString(sum[:]),
 		})
 		if _, err := w.Receive(token, []byte(body)); err != nil && !errors.Is(err, fault.Invalid) {

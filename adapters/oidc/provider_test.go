@@ -15,6 +15,7 @@ import (
 
 	"github.com/go-jose/go-jose/v4"
 
+	"meetd/adapters/devstack/jwttest"
 	"meetd/domain/fault"
 	"meetd/ports"
 )
@@ -65,27 +66,6 @@ func (f *fake) config() Config {
 	}
 }
 
-func sign(t *testing.T, alg jose.SignatureAlgorithm, key any, kid string, claims map[string]any) string {
-	t.Helper()
-	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: alg, Key: jose.JSONWebKey{Key: key, KeyID: kid}}, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	payload, err := json.Marshal(claims)
-	if err != nil {
-		t.Fatal(err)
-	}
-	signed, err := signer.Sign(payload)
-	if err != nil {
-		t.Fatal(err)
-	}
-	text, err := signed.CompactSerialize()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return text
-}
-
 func TestExchange(t *testing.T) {
 	t.Parallel()
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
@@ -114,7 +94,7 @@ func TestExchange(t *testing.T) {
 		}
 		return c
 	}
-	rs := func(change map[string]any) string { return sign(t, jose.RS256, key, "k1", claims(change)) }
+	rs := func(change map[string]any) string { return jwttest.Sign(t, jose.RS256, key, "k1", claims(change)) }
 	none := base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"none"}`)) + "." +
 		base64.RawURLEncoding.EncodeToString([]byte(`{"iss":"https://issuer","sub":"ada","aud":"meet","nonce":"n","exp":9999999999}`)) + "."
 	const info = `{"sub":"ada","email":"ada@example.org"}`
@@ -133,11 +113,11 @@ func TestExchange(t *testing.T) {
 		"no ID token":              {"", info, "application/json", 200, fault.Invalid},
 		"not a token":              {"a.b", info, "application/json", 200, fault.Invalid},
 		"alg none":                 {none, info, "application/json", 200, fault.Invalid},
-		"HS256 with public key":    {sign(t, jose.HS256, public, "k1", claims(nil)), info, "application/json", 200, fault.Invalid},
-		"HS256 with secret":        {sign(t, jose.HS256, []byte("secretsecretsecretsecretsecretse"), "k1", claims(nil)), info, "application/json", 200, fault.Invalid},
-		"other algorithm":          {sign(t, jose.RS512, key, "k1", claims(nil)), info, "application/json", 200, fault.Invalid},
-		"foreign key":              {sign(t, jose.RS256, foreign, "k1", claims(nil)), info, "application/json", 200, fault.Invalid},
-		"unknown key":              {sign(t, jose.RS256, foreign, "k2", claims(nil)), info, "application/json", 200, fault.Invalid},
+		"HS256 with public key":    {jwttest.Sign(t, jose.HS256, public, "k1", claims(nil)), info, "application/json", 200, fault.Invalid},
+		"HS256 with secret":        {jwttest.Sign(t, jose.HS256, []byte("secretsecretsecretsecretsecretse"), "k1", claims(nil)), info, "application/json", 200, fault.Invalid},
+		"other algorithm":          {jwttest.Sign(t, jose.RS512, key, "k1", claims(nil)), info, "application/json", 200, fault.Invalid},
+		"foreign key":              {jwttest.Sign(t, jose.RS256, foreign, "k1", claims(nil)), info, "application/json", 200, fault.Invalid},
+		"unknown key":              {jwttest.Sign(t, jose.RS256, foreign, "k2", claims(nil)), info, "application/json", 200, fault.Invalid},
 		"other issuer":             {rs(map[string]any{"iss": "https://evil"}), info, "application/json", 200, fault.Invalid},
 		"other audience":           {rs(map[string]any{"aud": "other"}), info, "application/json", 200, fault.Invalid},
 		"for another party":        {rs(map[string]any{"aud": []string{"meet", "other"}, "azp": "other"}), info, "application/json", 200, fault.Invalid},
@@ -147,7 +127,7 @@ func TestExchange(t *testing.T) {
 		"no nonce":                 {rs(map[string]any{"nonce": nil}), info, "application/json", 200, fault.Invalid},
 		"no subject":               {rs(map[string]any{"sub": nil}), info, "application/json", 200, fault.Invalid},
 		"userinfo of another":      {rs(nil), `{"sub":"eve"}`, "application/json", 200, fault.Invalid},
-		"foreign signed userinfo":  {rs(nil), sign(t, jose.RS256, foreign, "k1", claims(nil)), "application/jwt", 200, fault.Invalid},
+		"foreign signed userinfo":  {rs(nil), jwttest.Sign(t, jose.RS256, foreign, "k1", claims(nil)), "application/jwt", 200, fault.Invalid},
 		"userinfo no JSON":         {rs(nil), `<html>`, "text/html", 200, fault.Upstream},
 		"userinfo refused":         {rs(nil), info, "application/json", 403, fault.Upstream},
 		"token endpoint fails":     {rs(nil), info, "application/json", 0, fault.Upstream},
@@ -195,7 +175,7 @@ func TestKeyRotation(t *testing.T) {
 	p := New(f.config())
 	use := func(key *rsa.PrivateKey, kid string) error {
 		f.keys.Keys = []jose.JSONWebKey{{Key: &key.PublicKey, KeyID: kid, Algorithm: "RS256", Use: "sig"}}
-		token := sign(t, jose.RS256, key, kid, map[string]any{
+		token := jwttest.Sign(t, jose.RS256, key, kid, map[string]any{
 			"iss": "https://issuer", "sub": "ada", "aud": "meet", "exp": time.Now().Unix() + 60, "iat": time.Now().Unix(),
 		})
 		_, err := p.verify(t.Context(), token, "")

@@ -200,28 +200,27 @@ func (s *Server) CreateRoom(ctx context.Context, name string) (*livekit.Room, er
 
 // Metadata is what the clients in the room see of it; empty if it is not open.
 func (s *Server) Metadata(ctx context.Context, name string) (string, error) {
-	ctx, err := s.authorize(ctx, &auth.VideoGrant{RoomList: true})
-	if err != nil {
-		return "", err
-	}
-	list, err := s.rooms.ListRooms(ctx, &livekit.ListRoomsRequest{Names: []string{name}})
-	if err != nil || len(list.GetRooms()) == 0 {
-		return "", err
-	}
-	return list.GetRooms()[0].GetMetadata(), nil
+	room, err := s.room(ctx, name)
+	return room.GetMetadata(), err
 }
 
 // roomID returns the id of the room that now has the name, or nothing.
 func (s *Server) roomID(ctx context.Context, name string) (string, error) {
+	room, err := s.room(ctx, name)
+	return room.GetSid(), err
+}
+
+// room returns the room that now has the name, or nil.
+func (s *Server) room(ctx context.Context, name string) (*livekit.Room, error) {
 	ctx, err := s.authorize(ctx, &auth.VideoGrant{RoomList: true})
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	list, err := s.rooms.ListRooms(ctx, &livekit.ListRoomsRequest{Names: []string{name}})
 	if err != nil || len(list.GetRooms()) == 0 {
-		return "", err
+		return nil, err
 	}
-	return list.GetRooms()[0].GetSid(), nil
+	return list.GetRooms()[0], nil
 }
 
 func (s *Server) authorize(ctx context.Context, grant *auth.VideoGrant) (context.Context, error) {
