@@ -74,10 +74,13 @@ func (l *liveKit) StopEgress(_ context.Context, r *lk.StopEgressRequest) (*lk.Eg
 }
 
 func (l *liveKit) ListEgress(_ context.Context, r *lk.ListEgressRequest) (*lk.ListEgressResponse, error) {
-	if l.onList == nil {
-		return &lk.ListEgressResponse{}, nil
+	l.mu.Lock()
+	answer := l.onList
+	l.mu.Unlock()
+	if answer == nil {
+		return nil, errLiveKit
 	}
-	items, err := l.onList(r.GetRoomName())
+	items, err := answer(r.GetRoomName())
 	return &lk.ListEgressResponse{Items: items}, err
 }
 

@@ -101,3 +101,22 @@ func TestReconcile(t *testing.T) {
 	}
 	wantAnswer(t, "start again", s.start(t, ada, room, `{"mode":"screen_recording"}`), 201, "")
 }
+
+// A store that cannot be read leaves LiveKit's word alone.
+func TestReconcileWithoutStore(t *testing.T) {
+	t.Parallel()
+	live, env := startLiveKit(t)
+	env["MEETD_RECORDING_VERIFY_OBJECT"] = "false"
+	env["MEETD_RECONCILE_PERIOD"] = "1"
+	s := startService(t, env)
+	ada := s.login(t, "ada")
+	done, forgotten := s.recording(t, screen, "active", roles{ada: "owner"}), s.recording(t, screen, "stopped", roles{ada: "owner"})
+	live.mu.Lock()
+	live.onList = func(room string) ([]*lk.EgressInfo, error) {
+		return []*lk.EgressInfo{{EgressId: "EG_" + done.String(), RoomName: room, Status: lk.EgressStatus_EGRESS_COMPLETE}}, nil
+	}
+	live.mu.Unlock()
+	s.exec(t, `UPDATE meet_recording SET updated_at = now() - interval '1 hour'`)
+	eventually(t, "the complete one is saved", func() bool { return s.status(t, done) == "saved" })
+	eventually(t, "the forgotten one is given up", func() bool { return s.status(t, forgotten) == "aborted" })
+}
