@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"syscall"
+	"time"
 
 	"github.com/versity/versitygw/auth"
 	"github.com/versity/versitygw/backend/meta"
@@ -58,6 +59,9 @@ func Child() {
 	}
 	os.Exit(0)
 }
+
+// endPatience is how long requests may take to end when the store stops.
+const endPatience = 2 * time.Second
 
 func runChild(parent *bufio.Reader, answer io.WriteCloser) error {
 	line, err := parent.ReadBytes('\n')
@@ -120,7 +124,16 @@ func runChild(parent *bufio.Reader, answer io.WriteCloser) error {
 	case err := <-served:
 		return err
 	case <-orphaned:
-		return server.ShutDown()
+	}
+	// The gateway also waits for connections that were opened and never used.
+	// Requests have ended long before it gives up on those.
+	ended := make(chan error, 1)
+	go func() { ended <- server.ShutDown() }()
+	select {
+	case err := <-ended:
+		return err
+	case <-time.After(endPatience):
+		return nil
 	}
 }
 
