@@ -62,12 +62,10 @@ type Egress struct {
 	Status    recording.EgressStatus
 	Files     []string // names of the objects it was asked to write
 	Elsewhere bool     // the file went to LiveKit's backup storage, not to the bucket
-	StartedAt time.Time
 }
 
 // ConferenceEvent is a verified webhook of LiveKit.
 type ConferenceEvent struct {
-	ID     string
 	Name   string // such as egress_ended
 	Known  bool   // one of the names the contract lists
 	Room   string // name of the room; empty when the event has none

@@ -3,7 +3,6 @@ package livekit
 import (
 	"context"
 	"errors"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/livekit/protocol/auth"
@@ -145,9 +144,6 @@ func egress(info *lk.EgressInfo) ports.Egress {
 	e := ports.Egress{
 		ID: info.GetEgressId(), Room: info.GetRoomName(), Status: status(info.GetStatus()),
 		Elsewhere: info.GetBackupStorageUsed(),
-	}
-	if info.GetStartedAt() != 0 {
-		e.StartedAt = time.Unix(0, info.GetStartedAt())
 	}
 	for _, o := range info.GetRoomComposite().GetFileOutputs() {
 		e.Files = append(e.Files, o.GetFilepath())

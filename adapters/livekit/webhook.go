@@ -39,7 +39,7 @@ func (w Webhooks) Receive(authorization string, body []byte) (ports.ConferenceEv
 		return ports.ConferenceEvent{}, fault.Wrap(fault.Invalid, "livekit_webhook", err)
 	}
 	out := ports.ConferenceEvent{
-		ID: ev.GetId(), Name: ev.GetEvent(), Known: slices.Contains(known, ev.GetEvent()), Room: ev.GetRoom().GetName(),
+		Name: ev.GetEvent(), Known: slices.Contains(known, ev.GetEvent()), Room: ev.GetRoom().GetName(),
 	}
 	if info := ev.GetEgressInfo(); info != nil {
 		e := egress(info)

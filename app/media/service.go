@@ -37,7 +37,6 @@ type Request struct {
 // Download is a file somebody may have.
 type Download struct {
 	Key         string
-	Mode        recording.Mode
 	RequestedAt time.Time
 }
 
@@ -66,7 +65,7 @@ func (s *Service) Decide(ctx context.Context, r Request) (Download, error) {
 	case !facts.Role.Privileged(), !facts.Status.Downloadable(), rec.Expired(s.Config.ExpirationDays, now):
 		return Download{}, fault.New(fault.Forbidden, "permission")
 	}
-	return Download{Key: recording.Key(s.Config.Folder, addr.ID, facts.Mode), Mode: facts.Mode, RequestedAt: now}, nil
+	return Download{Key: recording.Key(s.Config.Folder, addr.ID, facts.Mode), RequestedAt: now}, nil
 }
 
 // Authorize decides, and signs the fetch for the proxy that asked.
