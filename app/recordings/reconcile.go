@@ -120,7 +120,13 @@ func (s *Service) awaitObject(ctx context.Context, rec *recording.Recording) err
 	if err != nil || object.Size == 0 {
 		return ignoreMissing(err)
 	}
-	return s.finishByObject(ctx, rec)
+	_, err = s.change(ctx, rec.ID, func(r *recording.Recording) error {
+		if !r.Status().Savable() {
+			return nil
+		}
+		return r.Save()
+	})
+	return err
 }
 
 // finishByObject decides a recording whose egress is over or forgotten: the
