@@ -20,4 +20,5 @@ type Repos struct {
 	Recordings Recordings
 	Events     Events
 	Jobs       Jobs
+	Audit      Audit
 }

@@ -1,0 +1,32 @@
+package audit
+
+import (
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// Action is what was done.
+type Action string
+
+// The actions, as stored.
+const (
+	LoggedIn      Action = "logged_in"
+	LoginRefused  Action = "login_refused"
+	LoggedOut     Action = "logged_out"
+	SessionsEnded Action = "sessions_ended" // by the provider or an operator
+	MergeStarted  Action = "account_merge_started"
+	MergeFinished Action = "account_merge_finished"
+	MergeUndone   Action = "account_merge_undone"
+	StaffChanged  Action = "staff_changed" // somebody was made a superuser
+)
+
+// Event is one thing that was done. It holds ids and reasons, never names,
+// addresses or secrets.
+type Event struct {
+	At      time.Time
+	Action  Action
+	Actor   uuid.UUID         // the account that did it; uuid.Nil: nobody we know, or an operator
+	Subject string            // what it was done to, e.g. the id of an account; may be empty
+	Details map[string]string // e.g. the reason of a refusal; may be nil
+}
