@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -129,9 +130,12 @@ func build(ctx context.Context, c *Config, pool *pgxpool.Pool, log *slog.Logger,
 		Now: now, NewID: uuid.New, Log: log,
 	}
 	accountSvc := &accounts.Service{
-		Store: store, Provider: newProvider(c.OIDC), Config: accountConfig(c), Now: now, NewID: uuid.New, Log: log,
+		Store: store, Provider: newProvider(c.OIDC, log), Config: accountConfig(c), Now: now, NewID: uuid.New, Log: log,
 	}
-	httpConf := httpConfig(c)
+	httpConf, err := httpConfig(c)
+	if err != nil {
+		return nil, err
+	}
 	server := &httpapi.Server{
 		Config:   httpConf,
 		Accounts: accountSvc,
@@ -244,7 +248,7 @@ func storageParser(p EventParser) ports.StorageEvents {
 	return storageevent.MinIO{}
 }
 
-func newProvider(c OIDC) *oidc.Provider {
+func newProvider(c OIDC, log *slog.Logger) *oidc.Provider {
 	extra := make([]oidc.Param, len(c.ExtraParams))
 	for i, p := range c.ExtraParams {
 		extra[i] = oidc.Param(p)
@@ -253,19 +257,26 @@ func newProvider(c OIDC) *oidc.Provider {
 		Issuer: c.Issuer, ClientID: c.ClientID, ClientSecret: c.ClientSecret.Reveal(), Algorithm: c.SignAlgo, Scopes: c.Scopes,
 		AuthURL: c.AuthorizationEndpoint, TokenURL: c.TokenEndpoint, UserInfoURL: c.UserEndpoint,
 		UserInfoFormat: c.UserEndpointFormat, JWKSURL: c.JWKSEndpoint, LogoutURL: c.LogoutEndpoint, Extra: extra,
-		ChallengePlain: c.PKCEMethod == "plain", VerifyTLS: c.VerifySSL, Timeout: c.Timeout,
+		ChallengePlain: c.PKCEMethod == "plain", Key: c.Key, VerifyTLS: c.VerifySSL, Timeout: c.Timeout, Log: log,
 	})
 }
 
 func accountConfig(c *Config) accounts.Config {
 	o := c.OIDC
+	languages := make([]string, len(c.Users.Languages))
+	for i, l := range c.Users.Languages {
+		languages[i] = l.Code
+	}
 	return accounts.Config{
 		SessionAge: c.Session.Age, UseNonce: o.UseNonce, UsePKCE: o.UsePKCE, VerifierSize: o.PKCEVerifierSize,
 		StoreIDToken: o.StoreIDToken, CreateUsers: o.CreateUser, EmailFallback: o.FallbackToEmail,
+		VerifiedEmail: o.VerifiedEmail, EmailOfPending: o.PendingEmail,
 		SubImmutable: o.SubImmutable, Essential: o.EssentialClaims,
 		Names:    user.ClaimNames{FullName: o.FullNameFields, ShortName: o.ShortNameField},
-		Language: c.Users.LanguageCode, LoginURL: o.LoginRedirectURL, FailureURL: o.LoginFailureURL,
-		LogoutURL: o.LogoutRedirectURL, ReturnHosts: o.RedirectAllowedHosts, ReturnHTTPS: o.RedirectRequireHTTPS,
+		Language: c.Users.LanguageCode, LoginURL: orDefault(o.LoginRedirectURL, "/"), FailureURL: orDefault(o.LoginFailureURL, "/"),
+		LogoutURL: orDefault(o.LogoutRedirectURL, "/"), ReturnHosts: o.RedirectAllowedHosts, ReturnHTTPS: o.RedirectRequireHTTPS,
+		Languages: languages, Listing: c.Users.AllowUnsecureListing,
+		CallbackRate: o.CallbackRate, FailureRate: o.FailureRate,
 	}
 }
 
@@ -281,9 +292,9 @@ func roomConfig(c *Config) rooms.Config {
 	}
 }
 
-func httpConfig(c *Config) httpapi.Config {
+func httpConfig(c *Config) (httpapi.Config, error) {
 	p := c.Profile
-	return httpapi.Config{
+	conf := httpapi.Config{
 		AllowedHosts: p.AllowedHosts, TrustedOrigins: p.CSRFTrustedOrigins, TrustProto: p.TrustForwardedProto,
 		RedirectToHTTPS: p.SSLRedirect, HSTS: p.HSTS, CORSAll: p.CORS.AllowAll, CORSOrigins: p.CORS.Origins,
 		CORSPatterns: p.CORS.OriginPatterns, SessionCookie: p.SessionCookieName, SessionAge: c.Session.Age,
@@ -295,4 +306,19 @@ func httpConfig(c *Config) httpapi.Config {
 		},
 		WebhookFilter: c.LiveKit.WebhookFilter, ConnectionTestTag: c.LiveKit.ConnectionTestRoomPrefix,
 	}
+	if c.OIDC.Key == nil {
+		conf.KeySetFault = keySetFault(c.OIDC.KeyFault)
+		return conf, nil
+	}
+	var err error
+	conf.KeySet, err = c.OIDC.Key.Public()
+	return conf, err
+}
+
+// keySetFault is what /jwks says, without the details of a broken key.
+func keySetFault(err error) string {
+	if errors.Is(err, oidc.ErrBadKey) {
+		return oidc.ErrBadKey.Error()
+	}
+	return err.Error()
 }

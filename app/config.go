@@ -18,6 +18,9 @@ import (
 	"strings"
 	"text/tabwriter"
 	"time"
+
+	"meetd/adapters/oidc"
+	"meetd/ports"
 )
 
 // Config is the whole configuration: plain values, checked by Load. Nothing in
@@ -141,6 +144,8 @@ type OIDC struct {
 
 	CreateUser      bool
 	FallbackToEmail bool
+	VerifiedEmail   bool // take over and match only e-mails that the provider calls verified
+	PendingEmail    bool // match only accounts that have no subject yet
 	SubImmutable    bool
 	FullNameFields  []string
 	ShortNameField  string
@@ -157,6 +162,13 @@ type OIDC struct {
 
 	VerifySSL bool
 	Timeout   time.Duration // of each call to the provider
+
+	// Key is what others encrypt to; nil where KeyFault says why there is none.
+	Key      *oidc.OwnKey
+	KeyFault error
+
+	CallbackRate ports.Rate // answers of the provider, for each address
+	FailureRate  ports.Rate // failed logins and logout tokens, for each address
 }
 
 // LiveKit is the media server.
@@ -723,6 +735,16 @@ func loadOIDC(r *reader) OIDC {
 		AllowLogoutGet:        r.boolean("ALLOW_LOGOUT_GET_METHOD", true),
 		StoreIDToken:          r.boolean("OIDC_STORE_ID_TOKEN", true),
 		VerifySSL:             r.boolean("OIDC_VERIFY_SSL", true),
+		VerifiedEmail:         r.boolean("MEETD_OIDC_VERIFIED_EMAIL_ONLY", false),
+		PendingEmail:          r.boolean("MEETD_OIDC_EMAIL_MATCHES_PENDING_ONLY", false),
+		CallbackRate:          r.rate("MEETD_LOGIN_CALLBACK_THROTTLE_RATES", "600/minute"),
+		FailureRate:           r.rate("MEETD_LOGIN_FAILURE_THROTTLE_RATES", "300/minute"),
+	}
+	loadOwnKey(r, &o)
+	for _, p := range o.ExtraParams {
+		if slices.Contains([]string{"state", "redirect_uri", "response_type", "client_id"}, p.Name) {
+			r.warnf("OIDC_AUTH_REQUEST_EXTRA_PARAMS: %s replaces what the login needs, so nobody can log in; remove it", quote(p.Name))
+		}
 	}
 	timeout := r.integer("OIDC_TIMEOUT", 5)
 	if timeout < 1 || timeout > math.MaxInt32 {
@@ -750,6 +772,21 @@ func loadOIDC(r *reader) OIDC {
 		}
 	}
 	return o
+}
+
+// loadOwnKey reads the key that is published at /jwks and opens encrypted
+// userinfo.
+func loadOwnKey(r *reader, o *OIDC) {
+	text := r.secret("OIDC_RS_PRIVATE_KEY_STR", "")
+	r.text("OIDC_RS_ENCRYPTION_KEY_TYPE", "RSA") // no effect: the key says what it is
+	algorithm := r.text("OIDC_RS_ENCRYPTION_ALGO", "RSA-OAEP")
+	encoding := r.text("OIDC_RS_ENCRYPTION_ENCODING", "A256GCM")
+	r.oneOf("OIDC_RS_ENCRYPTION_ALGO", algorithm, "RSA-OAEP", "RSA-OAEP-256", "ECDH-ES", "ECDH-ES+A128KW", "ECDH-ES+A192KW", "ECDH-ES+A256KW")
+	r.oneOf("OIDC_RS_ENCRYPTION_ENCODING", encoding, "A128GCM", "A192GCM", "A256GCM", "A128CBC-HS256", "A192CBC-HS384", "A256CBC-HS512")
+	o.Key, o.KeyFault = oidc.ParseOwnKey(text.Reveal(), algorithm, encoding)
+	if errors.Is(o.KeyFault, oidc.ErrBadKey) {
+		r.warnf("OIDC_RS_PRIVATE_KEY_STR: it cannot be read, so nothing can be encrypted to it; use a private RSA or EC key in PEM or as a JWK")
+	}
 }
 
 // endpoints returns the addresses at the provider by the name of their variable.

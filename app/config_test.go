@@ -19,6 +19,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"meetd/adapters/oidc"
+	"meetd/ports"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files")
@@ -398,6 +401,14 @@ func TestValues(t *testing.T) {
 		{"ALLOW_LOGOUT_GET_METHOD=0", func(c *Config) any { return c.OIDC.AllowLogoutGet }, false},
 		{"OIDC_STORE_ID_TOKEN=0", func(c *Config) any { return c.OIDC.StoreIDToken }, false},
 		{"OIDC_VERIFY_SSL=0", func(c *Config) any { return c.OIDC.VerifySSL }, false},
+		{"MEETD_OIDC_VERIFIED_EMAIL_ONLY=yes", func(c *Config) any { return c.OIDC.VerifiedEmail }, true},
+		{"MEETD_OIDC_EMAIL_MATCHES_PENDING_ONLY=yes", func(c *Config) any { return c.OIDC.PendingEmail }, true},
+		{"MEETD_LOGIN_CALLBACK_THROTTLE_RATES=5/s", func(c *Config) any { return c.OIDC.CallbackRate }, ports.Rate{Count: 5, Period: time.Second}},
+		{"MEETD_LOGIN_FAILURE_THROTTLE_RATES=", func(c *Config) any { return c.OIDC.FailureRate }, ports.Rate{}},
+		{"OIDC_RS_PRIVATE_KEY_STR=nonsense", func(c *Config) any { return errors.Is(c.OIDC.KeyFault, oidc.ErrBadKey) }, true},
+		{"OIDC_RS_ENCRYPTION_KEY_TYPE=EC", func(c *Config) any { return errors.Is(c.OIDC.KeyFault, oidc.ErrNoKey) }, true},
+		{"OIDC_RS_ENCRYPTION_ALGO=ECDH-ES", func(c *Config) any { return errors.Is(c.OIDC.KeyFault, oidc.ErrNoKey) }, true},
+		{"OIDC_RS_ENCRYPTION_ENCODING=A128GCM", func(c *Config) any { return errors.Is(c.OIDC.KeyFault, oidc.ErrNoKey) }, true},
 		{"OIDC_TIMEOUT=7", func(c *Config) any { return c.OIDC.Timeout }, 7 * time.Second},
 		{"LIVEKIT_API_KEY=k", func(c *Config) any { return c.LiveKit.APIKey.Reveal() }, "k"},
 		{"LIVEKIT_API_SECRET=k", func(c *Config) any { return c.LiveKit.APISecret.Reveal() }, "k"},
@@ -506,6 +517,9 @@ func TestFaults(t *testing.T) {
 		{[]string{"OIDC_USE_PKCE=1", "OIDC_PKCE_CODE_VERIFIER_SIZE=129"}, "OIDC_PKCE_CODE_VERIFIER_SIZE: 129 is out of range; use 43 to 128"},
 		{[]string{"OIDC_USE_PKCE=1", "OIDC_PKCE_CODE_VERIFIER_SIZE=43"}, ""},
 		{[]string{"OIDC_USE_PKCE=1", "OIDC_PKCE_CODE_VERIFIER_SIZE=128"}, ""},
+		{[]string{"OIDC_RS_ENCRYPTION_ALGO=dir"}, "OIDC_RS_ENCRYPTION_ALGO: 'dir' is unknown; use one of RSA-OAEP, RSA-OAEP-256, ECDH-ES, ECDH-ES+A128KW, ECDH-ES+A192KW, ECDH-ES+A256KW"},
+		{[]string{"MEETD_LOGIN_FAILURE_THROTTLE_RATES=many"}, "MEETD_LOGIN_FAILURE_THROTTLE_RATES: 'many' is not a rate; write it as 30/minute, with second, minute, hour or day"},
+		{[]string{"MEETD_LOGIN_FAILURE_THROTTLE_RATES=0/m"}, "MEETD_LOGIN_FAILURE_THROTTLE_RATES: '0/m' is not a rate; write it as 30/minute, with second, minute, hour or day"},
 		{[]string{"OIDC_TIMEOUT=0"}, "OIDC_TIMEOUT: 0 is not a time to wait; use 1 or more seconds"},
 		{[]string{"OIDC_AUTH_REQUEST_EXTRA_PARAMS={'a': [1]}"}, "OIDC_AUTH_REQUEST_EXTRA_PARAMS: the value of 'a' is not text; put it between quotes"},
 		{[]string{"LIVEKIT_API_URL=livekit"}, "LIVEKIT_API_URL: 'livekit' is not a complete URL; write it as https:// or http:// or wss:// or ws://host"},

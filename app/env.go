@@ -14,6 +14,8 @@ import (
 	"strings"
 	"time"
 	"unicode"
+
+	"meetd/ports"
 )
 
 // mask stands for a secret wherever one would be printed.
@@ -171,6 +173,22 @@ func (r *reader) seconds(name string, def time.Duration) time.Duration {
 }
 
 // float reads F.
+// rate reads N/period; the first letter of the period counts. Empty is none.
+func (r *reader) rate(name, def string) ports.Rate {
+	text := r.text(name, def)
+	if text == "" {
+		return ports.Rate{}
+	}
+	count, period, _ := strings.Cut(text, "/")
+	n, err := strconv.Atoi(strings.TrimSpace(count))
+	periods := map[byte]time.Duration{'s': time.Second, 'm': time.Minute, 'h': time.Hour, 'd': 24 * time.Hour}
+	if err != nil || n < 1 || period == "" || periods[period[0]] == 0 {
+		r.faultf("%s: %s is not a rate; write it as 30/minute, with second, minute, hour or day", name, quote(text))
+		return ports.Rate{}
+	}
+	return ports.Rate{Count: n, Period: periods[period[0]]}
+}
+
 func (r *reader) float(name string, def float64) float64 {
 	show := func(f float64) string { return strconv.FormatFloat(f, 'g', -1, 64) }
 	return read(r, name, KindFloat, def, parseFloat, show)

@@ -21,4 +21,5 @@ type Repos struct {
 	Events     Events
 	Jobs       Jobs
 	Audit      Audit
+	Throttle   Throttle
 }

@@ -13,14 +13,25 @@ import (
 type Users interface {
 	// BySub returns fault.NotFound for an unknown subject.
 	BySub(ctx context.Context, sub string) (*user.User, error)
-	// ByEmail compares without regard to case. fault.NotFound for nobody,
-	// fault.Conflict when several accounts share the address.
-	ByEmail(ctx context.Context, email string) (*user.User, error)
+	// ByEmail compares without regard to the case of ASCII letters; no other
+	// letters are taken for each other. pending restricts it to accounts without
+	// a subject. fault.NotFound for nobody, fault.Conflict when several share
+	// the address.
+	ByEmail(ctx context.Context, email string, pending bool) (*user.User, error)
+	// Get returns fault.NotFound for an unknown id.
+	Get(ctx context.Context, id uuid.UUID) (*user.User, error)
+	// List returns a page of accounts, newest first, and how many there are.
+	// With a search, those whose e-mail has words like it.
+	List(ctx context.Context, search string, offset, limit int) ([]*user.User, int, error)
 	// Create stores a new account without a usable password. fault.Conflict
 	// when the subject is taken.
 	Create(ctx context.Context, u *user.User) error
 	// SaveClaims stores subject, e-mail and names.
 	SaveClaims(ctx context.Context, u *user.User) error
+	// Update locks the account, applies fn to it and stores its preferences:
+	// language, time zone and what new rooms are like. On fn's error nothing is
+	// stored. fault.NotFound as in Get.
+	Update(ctx context.Context, id uuid.UUID, at time.Time, fn func(*user.User) error) (*user.User, error)
 	// LoggedIn stores the time of the last login.
 	LoggedIn(ctx context.Context, id uuid.UUID, at time.Time) error
 }
@@ -42,6 +53,16 @@ type Sessions interface {
 	Update(ctx context.Context, key SessionKey, now time.Time, fn func(*user.SessionData) error) (user.Session, error)
 	// Delete forgets the session; one that is not there is no error.
 	Delete(ctx context.Context, key SessionKey) error
-	// DeleteExpired forgets all sessions that are over at now and tells how many.
+	// EndByUser forgets all sessions of an account and tells how many.
+	EndByUser(ctx context.Context, id uuid.UUID) (int64, error)
+	// EndByProvider forgets the sessions that the provider's subject began, or
+	// only the one it knows by sid; at least one of both is given. A session for
+	// which it told no sid is ended with its subject. It tells whose they were.
+	EndByProvider(ctx context.Context, sub, sid string) ([]uuid.UUID, error)
+	// TakeOnce notes that something was used, until a time: fault.Conflict when
+	// it was noted before.
+	TakeOnce(ctx context.Context, key SessionKey, until time.Time) error
+	// DeleteExpired forgets all sessions and notes that are over at now and
+	// tells how many sessions it were.
 	DeleteExpired(ctx context.Context, now time.Time) (int64, error)
 }

@@ -21,6 +21,10 @@ const (
 	open     policy = iota // the session is not looked at
 	anybody                // with or without a session
 	loggedIn               // only with one
+	// pages are for people with a browser: nothing is negotiated, refusals are
+	// pages. The session is looked at by whoever answers.
+	pages
+	forms // pages whose writes must show the CSRF token, whoever asks
 )
 
 type methods map[string]echo.HandlerFunc
@@ -48,17 +52,8 @@ func (s *Server) serve(ep endpoint) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		r, h := c.Request(), c.Response().Header()
 		h["Allow"] = allow
-		if !acceptsJSON(r.Header.Get("Accept")) {
-			return fault.New(fault.Invalid, "not_acceptable")
-		}
-		if ep.policy != open {
-			h.Add("Vary", "Cookie")
-			if err := s.authenticate(c); err != nil {
-				return err
-			}
-			if ep.policy == loggedIn && current(c) == nil {
-				return fault.New(fault.Unauthenticated, "credentials")
-			}
+		if err := s.admit(c, ep.policy); err != nil {
+			return err
 		}
 		method := r.Method
 		if method == http.MethodHead {
@@ -73,6 +68,33 @@ func (s *Server) serve(ep endpoint) echo.HandlerFunc {
 		}
 		return handler(c)
 	}
+}
+
+// admit is what an endpoint asks of a request before its method matters.
+func (s *Server) admit(c echo.Context, p policy) error {
+	switch p {
+	case pages:
+		c.Set(keyPage, true)
+		return nil
+	case forms:
+		c.Set(keyPage, true)
+		return s.checkCSRF(c)
+	case open, anybody, loggedIn:
+	}
+	if !acceptsJSON(c.Request().Header.Get("Accept")) {
+		return fault.New(fault.Invalid, "not_acceptable")
+	}
+	if p == open {
+		return nil
+	}
+	c.Response().Header().Add("Vary", "Cookie")
+	if err := s.authenticate(c); err != nil {
+		return err
+	}
+	if p == loggedIn && current(c) == nil {
+		return fault.New(fault.Unauthenticated, "credentials")
+	}
+	return nil
 }
 
 // mustLogIn is for a method that is not open to everybody on an endpoint whose

@@ -35,8 +35,17 @@ var codes = map[string]wire{
 	"credentials":    {401, "detail", "Authentication credentials were not provided."},
 	"session":        {401, "detail", "Authentication credentials were not provided."},
 	"permission":     {403, "detail", "You do not have permission to perform this action."},
-	"login_state":    {400, "detail", "Bad Request"},
-	"login_token":    {400, "detail", "Bad Request"},
+	"page":           {404, "detail", "Invalid page."},
+	"throttled":      {429, "detail", "Request was throttled. Expected available in %s."},
+
+	"logout_token_missing": {400, oauthError, "Missing logout_token parameter"},
+	"logout_token":         {400, oauthError, "Invalid logout token"},
+	"logout_subject":       {400, oauthError, "Token must contain either sub or sid claim"},
+	"logout_replayed":      {400, oauthError, "Token already processed"},
+	"logout_failed":        {400, oauthError, "Logout failed"},
+	"logout_error":         {400, oauthError, "Internal server error during logout"},
+
+	"user": {404, "detail", "No User matches the given query."},
 
 	"room":            {404, "detail", "No Room matches the given query."},
 	"room_privileges": {403, "detail", "You must have privileges on room to perform this action."},
@@ -69,6 +78,9 @@ var codes = map[string]wire{
 	"webhook_event":      {422, "status", "error"},
 }
 
+// oauthError is the key of a message that goes with "error": "invalid_request".
+const oauthError = "error_description"
+
 // kinds has the answer for every other fault of a kind.
 var kinds = map[fault.Kind]wire{
 	fault.Invalid:         {400, "detail", "Bad Request"},
@@ -77,6 +89,7 @@ var kinds = map[fault.Kind]wire{
 	fault.NotFound:        {404, "detail", "Not found."},
 	fault.Conflict:        {409, "detail", "The request contradicts the present state."},
 	fault.Upstream:        {502, "detail", "A service this one depends on failed."},
+	fault.TooMany:         {429, "detail", "Request was throttled."},
 	fault.Unavailable:     {503, "detail", "The service cannot answer now. Try again in a few seconds."},
 }
 
@@ -156,7 +169,17 @@ func (s *Server) respondError(err error, c echo.Context) error {
 		if w.status == http.StatusServiceUnavailable {
 			c.Response().Header().Set("Retry-After", "5")
 		}
-		return respond(c, w.status, map[string]string{w.key: w.message})
+		if f.Kind == fault.TooMany {
+			c.Response().Header().Set("Retry-After", f.Subject)
+		}
+		if c.Get(keyPage) != nil && w.key != oauthError {
+			return refusalPage(c, w)
+		}
+		body := map[string]string{w.key: w.message}
+		if w.key == oauthError {
+			body["error"] = "invalid_request"
+		}
+		return respond(c, w.status, body)
 	case errors.As(err, &he) && he.Code == http.StatusMethodNotAllowed:
 		return respond(c, he.Code, map[string]string{"detail": `Method "` + c.Request().Method + `" not allowed.`})
 	case errors.As(err, &he):
@@ -171,10 +194,31 @@ func shape(f *fault.Error) wire {
 	if !ok {
 		w = kinds[f.Kind]
 	}
+	subject := f.Subject
+	if f.Kind == fault.TooMany {
+		subject += " seconds"
+		if f.Subject == "1" {
+			subject = "1 second"
+		}
+	}
 	if strings.Contains(w.message, "%s") {
-		w.message = fmt.Sprintf(w.message, f.Subject)
+		w.message = fmt.Sprintf(w.message, subject)
 	}
 	return w
+}
+
+// refusalPage is for endpoints that people come to with their browser: what
+// they read says no more than the contract's pages do.
+func refusalPage(c echo.Context, w wire) error {
+	switch w.status {
+	case http.StatusMethodNotAllowed:
+		return c.NoContent(w.status)
+	case http.StatusBadRequest:
+		return page(c, w.status, "Bad Request (400)", "")
+	case http.StatusForbidden:
+		return page(c, w.status, "403 Forbidden", "CSRF verification failed. Request aborted.")
+	}
+	return page(c, w.status, http.StatusText(w.status), w.message)
 }
 
 func page(c echo.Context, status int, title, text string) error {

@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"math/big"
 	"net/http"
+	"net/url"
 	"strings"
 
 	"github.com/labstack/echo/v4"
@@ -30,7 +31,7 @@ func (s *Server) startLogin(c echo.Context) error {
 func (s *Server) finishLogin(c echo.Context) error {
 	r := c.Request()
 	to, err := s.Accounts.FinishLogin(r.Context(), accounts.LoginAnswer{
-		Secret: s.secret(c), Code: c.QueryParam("code"), State: c.QueryParam("state"), Error: c.QueryParam("error"),
+		Secret: s.secret(c), Client: s.clientAddress(r), Code: c.QueryParam("code"), State: c.QueryParam("state"), Error: c.QueryParam("error"),
 		CallbackURL: s.absolute(r, callbackPath),
 	})
 	return s.follow(c, to, err)
@@ -55,14 +56,36 @@ func (s *Server) finishLogout(c echo.Context) error {
 	return s.follow(c, to, err)
 }
 
+// logoutByProvider is the back-channel logout (oidc.md §6).
+func (s *Server) logoutByProvider(c echo.Context) error {
+	c.Response().Header()["Cache-Control"] = noStore
+	body, err := readAll(c, maxBody)
+	if err != nil {
+		return err
+	}
+	form, err := url.ParseQuery(string(body))
+	if err != nil {
+		return fault.Wrap(fault.Invalid, "logout_token_missing", err)
+	}
+	if err := s.Accounts.EndByProvider(c.Request().Context(), form.Get("logout_token"), s.clientAddress(c.Request())); err != nil {
+		return err
+	}
+	return c.NoContent(http.StatusNoContent)
+}
+
+// keySet publishes the key that others encrypt to (oidc.md §8).
+func (s *Server) keySet(c echo.Context) error {
+	if s.Config.KeySet == nil {
+		return respond(c, http.StatusInternalServerError, map[string]string{"error": s.Config.KeySetFault})
+	}
+	return c.Blob(http.StatusOK, "application/json", s.Config.KeySet)
+}
+
 // follow sets the cookies and sends the browser on.
 func (s *Server) follow(c echo.Context, to accounts.Redirect, err error) error {
 	c.Response().Header()["Cache-Control"] = noStore
 	if err != nil {
 		return err
-	}
-	if to.URL == "" {
-		return fault.New(fault.Unavailable, "redirect_unset")
 	}
 	if to.Secret != "" {
 		c.SetCookie(s.cookie(s.Config.SessionCookie, to.Secret, int(s.Config.SessionAge.Seconds()), true))

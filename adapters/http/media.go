@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"github.com/labstack/echo/v4"
@@ -60,12 +61,11 @@ func (s *Server) fromProxy(r *http.Request) bool {
 	if err != nil {
 		return false
 	}
-	for _, p := range s.Config.TrustedProxies {
-		if p.Contains(peer.Addr().Unmap()) {
-			return true
-		}
-	}
-	return false
+	return s.isTrustedProxy(peer.Addr().Unmap())
+}
+
+func (s *Server) isTrustedProxy(a netip.Addr) bool {
+	return slices.ContainsFunc(s.Config.TrustedProxies, func(p netip.Prefix) bool { return p.Contains(a) })
 }
 
 // sent are the store's headers that a browser gets.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"slices"
 	"strings"
 	"time"
@@ -19,6 +20,7 @@ import (
 const (
 	keyUser  = "user"  // *user.User of the request
 	keyFault = "fault" // error that was answered
+	keyPage  = "page"  // set when refusals are pages
 )
 
 // observe gives the request an id, survives panics, and logs one event when it
@@ -47,6 +49,36 @@ func (s *Server) observe(next echo.HandlerFunc) echo.HandlerFunc {
 		}()
 		return next(c)
 	}
+}
+
+// clientAddress is where a request comes from, to count by: what the trusted
+// proxies say, else the peer. What a client writes into the header itself counts
+// for nothing. Of an IPv6 address the network counts, since people have a whole
+// one each.
+func (s *Server) clientAddress(r *http.Request) string {
+	peer, err := netip.ParseAddrPort(r.RemoteAddr)
+	if err != nil {
+		return r.RemoteAddr
+	}
+	at := peer.Addr().Unmap()
+	hops := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
+	for len(hops) > 0 && s.isTrustedProxy(at) {
+		hop := strings.TrimSpace(hops[len(hops)-1])
+		before, err := netip.ParseAddr(hop)
+		if err != nil { // some proxies add the port
+			withPort, err := netip.ParseAddrPort(hop)
+			if err != nil {
+				break
+			}
+			before = withPort.Addr()
+		}
+		at, hops = before.Unmap(), hops[:len(hops)-1]
+	}
+	if at.Is6() {
+		network, _ := at.WithZone("").Prefix(64) // an IPv6 address has that many bits
+		return network.String()
+	}
+	return at.String()
 }
 
 func plausibleID(id string) bool {

@@ -43,6 +43,8 @@ type Config struct {
 	VersionFile    string
 
 	ReturnToParam string // OIDC_REDIRECT_FIELD_NAME
+	KeySet        []byte // served at /jwks
+	KeySetFault   string // why there is none
 	LogoutByGet   bool   // ALLOW_LOGOUT_GET_METHOD
 	LiveKitURL    string // as browsers get it
 
@@ -84,6 +86,7 @@ func (s *Server) Handler() http.Handler {
 	if s.Config.Streaming {
 		e.Match([]string{http.MethodGet, http.MethodHead}, "/media/*", s.streamMedia)
 	}
+	e.Match([]string{http.MethodGet, http.MethodHead}, "/jwks", s.keySet)
 	for path, h := range map[string]echo.HandlerFunc{
 		"/__heartbeat__": s.heartbeat, "/__lbheartbeat__": s.lbHeartbeat, "/__version__": s.version,
 	} {
@@ -95,9 +98,11 @@ func (s *Server) Handler() http.Handler {
 
 // endpoints is the one table of all API routes.
 func (s *Server) endpoints() []endpoint {
-	get, post := http.MethodGet, http.MethodPost
+	const get, post, put, patch = http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch
 	return []endpoint{
+		{API + "/users/", loggedIn, methods{get: s.listUsers}},
 		{API + "/users/me/", loggedIn, methods{get: s.me}},
+		{API + "/users/:id/", loggedIn, methods{put: s.replaceUser, patch: s.changeUser}},
 		{API + "/rooms/", anybody, methods{post: s.mustLogIn(s.createRoom)}},
 		{API + "/rooms/webhooks-livekit/", anybody, methods{post: s.liveKitHook}},
 		{API + "/rooms/:id/", anybody, methods{get: s.retrieveRoom}},
@@ -106,10 +111,11 @@ func (s *Server) endpoints() []endpoint {
 		{mediaAuthPath, open, methods{get: s.authorizeMedia}},
 		{API + "/recordings/storage-hook/", open, methods{post: s.storageHook}},
 		{API + "/recordings/:id/", loggedIn, methods{get: s.retrieveRecording}},
-		{API + "/authenticate/", open, methods{get: s.startLogin}},
-		{API + "/callback/", open, methods{get: s.finishLogin}},
-		{API + "/logout/", anybody, s.logoutMethods()},
-		{API + "/logout-callback/", open, methods{get: s.finishLogout}},
+		{API + "/authenticate/", pages, methods{get: s.startLogin}},
+		{API + "/callback/", pages, methods{get: s.finishLogin}},
+		{API + "/logout/", forms, s.logoutMethods()},
+		{API + "/logout-callback/", pages, methods{get: s.finishLogout}},
+		{API + "/backchannel-logout/", pages, methods{post: s.logoutByProvider}},
 	}
 }
 

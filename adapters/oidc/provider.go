@@ -3,23 +3,17 @@ package oidc
 import (
 	"context"
 	"crypto/tls"
-	"encoding/json"
 	"errors"
-	"fmt"
-	"io"
-	"mime"
+	"log/slog"
 	"net/http"
 	"net/url"
 	"slices"
 	"strings"
 	"time"
 
-	"github.com/go-jose/go-jose/v4"
-	"github.com/zitadel/oidc/v3/pkg/client/rp"
 	"github.com/zitadel/oidc/v3/pkg/oidc"
 	"golang.org/x/oauth2"
 
-	"meetd/domain/fault"
 	"meetd/ports"
 )
 
@@ -40,22 +34,23 @@ type Config struct {
 	JWKSURL        string
 	LogoutURL      string // empty: no logout at the provider
 	Extra          []Param
-	ChallengePlain bool // PKCE method plain instead of S256
+	ChallengePlain bool    // PKCE method plain instead of S256
+	Key            *OwnKey // userinfo may be encrypted to it; nil: none
 	VerifyTLS      bool
 	Timeout        time.Duration // of one call
+	Log            *slog.Logger
 }
 
 // maxAnswer bounds what a provider may send, in bytes.
 const maxAnswer = 1 << 20
-
-// skew is how far the provider's clock may be off.
-const skew = 10 * time.Second
 
 // Provider is one OpenID provider.
 type Provider struct {
 	c      Config
 	client *http.Client
 	keys   oidc.KeySet
+	// algorithms has the one that is accepted, as the library wants it.
+	algorithms []string
 }
 
 var _ ports.IdentityProvider = (*Provider)(nil)
@@ -64,25 +59,15 @@ var _ ports.IdentityProvider = (*Provider)(nil)
 func New(c Config) *Provider {
 	transport := http.DefaultTransport.(*http.Transport).Clone()              //nolint:forcetypeassert // net/http promises it
 	transport.TLSClientConfig = &tls.Config{InsecureSkipVerify: !c.VerifyTLS} //nolint:gosec // OIDC_VERIFY_SSL, on by default
-	p := &Provider{c: c, client: &http.Client{Timeout: c.Timeout, Transport: transport}}
+	p := &Provider{
+		c: c, client: &http.Client{Timeout: c.Timeout, Transport: transport}, algorithms: []string{c.Algorithm},
+	}
 	if strings.HasPrefix(c.Algorithm, "HS") {
 		p.keys = secretKey(c.ClientSecret)
 	} else {
-		p.keys = rp.NewRemoteKeySet(p.client, c.JWKSURL)
+		p.keys = newRemoteKeys(c.JWKSURL, p.client)
 	}
 	return p
-}
-
-// secretKey verifies what the provider signed with the client's secret.
-type secretKey string
-
-// VerifySignature implements oidc.KeySet.
-func (k secretKey) VerifySignature(_ context.Context, jws *jose.JSONWebSignature) ([]byte, error) {
-	payload, err := jws.Verify([]byte(k))
-	if err != nil {
-		return nil, fmt.Errorf("verify with the client secret: %w", err)
-	}
-	return payload, nil
 }
 
 // LoginURL is the authorization request, its parameters in the contract's order.
@@ -163,7 +148,7 @@ func (p *Provider) Exchange(ctx context.Context, code string, r ports.LoginReque
 		return ports.Identity{}, upstream("token endpoint", err)
 	}
 	idToken, _ := token.Extra("id_token").(string)
-	claims, err := p.verify(ctx, idToken, r.Nonce)
+	claims, err := p.idToken(ctx, idToken, r.Nonce)
 	if err != nil {
 		return ports.Identity{}, err
 	}
@@ -171,100 +156,12 @@ func (p *Provider) Exchange(ctx context.Context, code string, r ports.LoginReque
 	if err != nil {
 		return ports.Identity{}, err
 	}
-	if sub, told := info["sub"]; told && sub != claims.Subject {
-		return ports.Identity{}, invalid(errors.New("userinfo is about another subject than the ID token"))
+	if sub, _ := info["sub"].(string); sub != "" && sub != claims.Subject {
+		return ports.Identity{}, refused(errors.New("userinfo is about another subject than the ID token"))
 	}
-	return ports.Identity{Claims: info, IDToken: idToken}, nil
-}
-
-func (p *Provider) verify(ctx context.Context, token, nonce string) (*oidc.IDTokenClaims, error) {
-	claims := new(oidc.IDTokenClaims)
-	payload, err := oidc.ParseToken(token, claims)
-	if err != nil {
-		return nil, invalid(err)
+	sid := claims.SessionID
+	if sid == "" {
+		sid, _ = token.Extra("sid").(string)
 	}
-	checks := []func() error{
-		func() error { return oidc.CheckSubject(claims) },
-		func() error {
-			if p.c.Issuer == "" {
-				return nil
-			}
-			return oidc.CheckIssuer(claims, p.c.Issuer)
-		},
-		func() error { return oidc.CheckAudience(claims, p.c.ClientID) },
-		func() error { return oidc.CheckAuthorizedParty(claims, p.c.ClientID) },
-		func() error {
-			return oidc.CheckSignature(ctx, token, payload, claims, []string{p.c.Algorithm}, p.keys)
-		},
-		func() error { return oidc.CheckExpiration(claims, 0) },
-		func() error { return oidc.CheckIssuedAt(claims, 0, skew) },
-		func() error {
-			if nonce == "" {
-				return nil
-			}
-			return oidc.CheckNonce(claims, nonce)
-		},
-	}
-	for _, check := range checks {
-		if err := check(); err != nil {
-			return nil, invalid(err)
-		}
-	}
-	return claims, nil
-}
-
-func (p *Provider) userInfo(ctx context.Context, accessToken string) (map[string]any, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, p.c.UserInfoURL, nil)
-	if err != nil {
-		return nil, fmt.Errorf("OIDC_OP_USER_ENDPOINT: %w", err)
-	}
-	req.Header.Set("Authorization", "Bearer "+accessToken)
-	resp, err := p.client.Do(req)
-	if err != nil {
-		return nil, upstream("userinfo endpoint", err)
-	}
-	defer resp.Body.Close() //nolint:errcheck // read to its end below
-	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
-	if err != nil {
-		return nil, upstream("userinfo endpoint", err)
-	}
-	if resp.StatusCode != http.StatusOK {
-		return nil, upstream("userinfo endpoint", errors.New(resp.Status))
-	}
-	kind, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type"))
-	if p.c.UserInfoFormat == "JWT" || (p.c.UserInfoFormat != "JSON" && strings.EqualFold(kind, "application/jwt")) {
-		return p.signedUserInfo(ctx, strings.TrimSpace(string(body)))
-	}
-	var info map[string]any
-	if err := json.Unmarshal(body, &info); err != nil {
-		return nil, upstream("userinfo endpoint", err)
-	}
-	return info, nil
-}
-
-func (p *Provider) signedUserInfo(ctx context.Context, token string) (map[string]any, error) {
-	claims := new(oidc.IDTokenClaims)
-	payload, err := oidc.ParseToken(token, claims)
-	if err != nil {
-		return nil, invalid(err)
-	}
-	if err := oidc.CheckSignature(ctx, token, payload, claims, []string{p.c.Algorithm}, p.keys); err != nil {
-		return nil, invalid(err)
-	}
-	if exp := claims.GetExpiration(); !exp.IsZero() {
-		if err := oidc.CheckExpiration(claims, 0); err != nil {
-			return nil, invalid(err)
-		}
-	}
-	var info map[string]any
-	if err := json.Unmarshal(payload, &info); err != nil {
-		return nil, invalid(err)
-	}
-	return info, nil
-}
-
-func invalid(err error) error { return fault.Wrap(fault.Invalid, "identity", err) }
-
-func upstream(where string, err error) error {
-	return fault.Wrap(fault.Upstream, "identity", fmt.Errorf("%s: %w", where, err))
+	return ports.Identity{Claims: info, IDToken: idToken, Sub: claims.Subject, SID: sid}, nil
 }

@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"log/slog"
 	"maps"
 	"net/http"
 	"net/http/httptest"
@@ -62,7 +63,7 @@ func (f *fake) config() Config {
 	return Config{
 		Issuer: "https://issuer", ClientID: "meet", ClientSecret: "secret", Algorithm: "RS256", Scopes: "openid email",
 		AuthURL: "https://issuer/authorize?a=b", TokenURL: f.URL + "/token", UserInfoURL: f.URL + "/userinfo",
-		UserInfoFormat: "AUTO", JWKSURL: f.URL + "/jwks", LogoutURL: "https://issuer/end", VerifyTLS: true, Timeout: 5 * time.Second,
+		UserInfoFormat: "AUTO", JWKSURL: f.URL + "/jwks", LogoutURL: "https://issuer/end", VerifyTLS: true, Timeout: 5 * time.Second, Log: slog.New(slog.DiscardHandler),
 	}
 }
 
@@ -110,29 +111,29 @@ func TestExchange(t *testing.T) {
 		"userinfo without subject": {rs(nil), `{"email":"x"}`, "application/json", 200, nil},
 		"signed userinfo":          {rs(nil), rs(map[string]any{"nonce": nil}), "Application/JWT; charset=utf-8", 200, nil},
 
-		"no ID token":              {"", info, "application/json", 200, fault.Invalid},
-		"not a token":              {"a.b", info, "application/json", 200, fault.Invalid},
+		"no ID token":              {"", info, "application/json", 200, fault.Forbidden},
+		"not a token":              {"a.b", info, "application/json", 200, fault.Forbidden},
 		"alg none":                 {none, info, "application/json", 200, fault.Invalid},
 		"HS256 with public key":    {jwttest.Sign(t, jose.HS256, public, "k1", claims(nil)), info, "application/json", 200, fault.Invalid},
 		"HS256 with secret":        {jwttest.Sign(t, jose.HS256, []byte("secretsecretsecretsecretsecretse"), "k1", claims(nil)), info, "application/json", 200, fault.Invalid},
 		"other algorithm":          {jwttest.Sign(t, jose.RS512, key, "k1", claims(nil)), info, "application/json", 200, fault.Invalid},
 		"foreign key":              {jwttest.Sign(t, jose.RS256, foreign, "k1", claims(nil)), info, "application/json", 200, fault.Invalid},
 		"unknown key":              {jwttest.Sign(t, jose.RS256, foreign, "k2", claims(nil)), info, "application/json", 200, fault.Invalid},
-		"other issuer":             {rs(map[string]any{"iss": "https://evil"}), info, "application/json", 200, fault.Invalid},
-		"other audience":           {rs(map[string]any{"aud": "other"}), info, "application/json", 200, fault.Invalid},
-		"for another party":        {rs(map[string]any{"aud": []string{"meet", "other"}, "azp": "other"}), info, "application/json", 200, fault.Invalid},
-		"expired":                  {rs(map[string]any{"exp": now - 5}), info, "application/json", 200, fault.Invalid},
-		"from the future":          {rs(map[string]any{"iat": now + 120}), info, "application/json", 200, fault.Invalid},
+		"other issuer":             {rs(map[string]any{"iss": "https://evil"}), info, "application/json", 200, fault.Forbidden},
+		"other audience":           {rs(map[string]any{"aud": "other"}), info, "application/json", 200, fault.Forbidden},
+		"for another party":        {rs(map[string]any{"aud": []string{"meet", "other"}, "azp": "other"}), info, "application/json", 200, fault.Forbidden},
+		"expired":                  {rs(map[string]any{"exp": now - 5}), info, "application/json", 200, fault.Forbidden},
+		"from the future":          {rs(map[string]any{"iat": now + 120}), info, "application/json", 200, fault.Forbidden},
 		"other nonce":              {rs(map[string]any{"nonce": "other"}), info, "application/json", 200, fault.Invalid},
 		"no nonce":                 {rs(map[string]any{"nonce": nil}), info, "application/json", 200, fault.Invalid},
-		"no subject":               {rs(map[string]any{"sub": nil}), info, "application/json", 200, fault.Invalid},
-		"userinfo of another":      {rs(nil), `{"sub":"eve"}`, "application/json", 200, fault.Invalid},
-		"foreign signed userinfo":  {rs(nil), jwttest.Sign(t, jose.RS256, foreign, "k1", claims(nil)), "application/jwt", 200, fault.Invalid},
-		"userinfo no JSON":         {rs(nil), `<html>`, "text/html", 200, fault.Upstream},
+		"no subject":               {rs(map[string]any{"sub": nil}), info, "application/json", 200, fault.Forbidden},
+		"userinfo of another":      {rs(nil), `{"sub":"eve"}`, "application/json", 200, fault.Forbidden},
+		"foreign signed userinfo":  {rs(nil), jwttest.Sign(t, jose.RS256, foreign, "k1", claims(nil)), "application/jwt", 200, fault.Forbidden},
+		"userinfo no JSON":         {rs(nil), `<html>`, "text/html", 200, fault.Forbidden},
 		"userinfo refused":         {rs(nil), info, "application/json", 403, fault.Upstream},
 		"token endpoint fails":     {rs(nil), info, "application/json", 0, fault.Upstream},
-		"expired signed userinfo":  {rs(nil), rs(map[string]any{"exp": now - 5}), "application/jwt", 200, fault.Invalid},
-		"nonsense signed userinfo": {rs(nil), "a.b.c", "application/jwt", 200, fault.Invalid},
+		"expired signed userinfo":  {rs(nil), rs(map[string]any{"exp": now - 5}), "application/jwt", 200, fault.Forbidden},
+		"nonsense signed userinfo": {rs(nil), "a.b.c", "application/jwt", 200, fault.Forbidden},
 	} {
 		var form map[string][]string
 		f.token = func(got map[string][]string) (int, any) {
@@ -178,7 +179,7 @@ func TestKeyRotation(t *testing.T) {
 		token := jwttest.Sign(t, jose.RS256, key, kid, map[string]any{
 			"iss": "https://issuer", "sub": "ada", "aud": "meet", "exp": time.Now().Unix() + 60, "iat": time.Now().Unix(),
 		})
-		_, err := p.verify(t.Context(), token, "")
+		_, err := p.idToken(t.Context(), token, "")
 		return err
 	}
 	for _, step := range []struct {

@@ -26,8 +26,8 @@ func (r users) BySub(ctx context.Context, sub string) (*user.User, error) {
 	return toUser(row)
 }
 
-func (r users) ByEmail(ctx context.Context, email string) (*user.User, error) {
-	rows, err := q.UsersByEmail(ctx, r.c, email)
+func (r users) ByEmail(ctx context.Context, email string, pending bool) (*user.User, error) {
+	rows, err := q.UsersByEmail(ctx, r.c, db.UsersByEmailParams{Email: email, Pending: pending})
 	switch {
 	case err != nil:
 		return nil, translate(err, "user")
@@ -37,6 +37,40 @@ func (r users) ByEmail(ctx context.Context, email string) (*user.User, error) {
 		return nil, fault.New(fault.Conflict, "user_email_ambiguous")
 	}
 	return toUser(rows[0])
+}
+
+func (r users) Get(ctx context.Context, id uuid.UUID) (*user.User, error) {
+	row, err := q.UserGet(ctx, r.c, id)
+	if err != nil {
+		return nil, translate(err, "user")
+	}
+	return toUser(row)
+}
+
+func (r users) List(ctx context.Context, search string, offset, limit int) ([]*user.User, int, error) {
+	var (
+		rows  []db.MeetUser
+		count int64
+		err   error
+	)
+	skip, most := int32(offset), int32(limit) //nolint:gosec // the caller has checked the page
+	if search == "" {
+		if count, err = q.UserCount(ctx, r.c); err == nil {
+			rows, err = q.UserList(ctx, r.c, db.UserListParams{Limit: most, Offset: skip})
+		}
+	} else if count, err = q.UserSearchCount(ctx, r.c, search); err == nil {
+		rows, err = q.UserSearch(ctx, r.c, db.UserSearchParams{Search: search, MaxRows: most, Skip: skip})
+	}
+	if err != nil {
+		return nil, 0, translate(err, "user")
+	}
+	list := make([]*user.User, len(rows))
+	for i, row := range rows {
+		if list[i], err = toUser(row); err != nil {
+			return nil, 0, err
+		}
+	}
+	return list, int(count), nil
 }
 
 func (r users) Create(ctx context.Context, u *user.User) error {
@@ -52,6 +86,34 @@ func (r users) SaveClaims(ctx context.Context, u *user.User) error {
 	return translate(q.UserSetClaims(ctx, r.c, db.UserSetClaimsParams{
 		ID: u.ID, Sub: u.Sub, Email: u.Email, FullName: u.FullName, ShortName: u.ShortName,
 	}), "user")
+}
+
+func (r users) Update(ctx context.Context, id uuid.UUID, at time.Time, fn func(*user.User) error) (*user.User, error) {
+	var u *user.User
+	err := pgx.BeginFunc(ctx, r.c, func(tx pgx.Tx) error {
+		row, err := q.UserGetForUpdate(ctx, tx, id)
+		if err != nil {
+			return err
+		}
+		if u, err = toUser(row); err != nil {
+			return err
+		}
+		if err := fn(u); err != nil {
+			return err
+		}
+		conf, err := json.Marshal(u.DefaultRoomConfiguration)
+		if err != nil {
+			return fmt.Errorf("default room configuration: %w", err)
+		}
+		return q.UserSetPreferences(ctx, tx, db.UserSetPreferencesParams{
+			ID: id, Language: u.Language, Timezone: u.Timezone, DefaultRoomAccessLevel: u.DefaultRoomAccessLevel,
+			DefaultRoomConfiguration: conf, UpdatedAt: at,
+		})
+	})
+	if err != nil {
+		return nil, translate(err, "user")
+	}
+	return u, nil
 }
 
 func (r users) LoggedIn(ctx context.Context, id uuid.UUID, at time.Time) error {
@@ -83,7 +145,7 @@ func (r sessions) Create(ctx context.Context, key ports.SessionKey, s user.Sessi
 		owner = &s.User
 	}
 	return translate(q.SessionInsert(ctx, r.c, db.SessionInsertParams{
-		IDHash: key[:], UserID: owner, Data: data, CreatedAt: s.CreatedAt, ExpiresAt: s.ExpiresAt,
+		IDHash: key[:], UserID: owner, Sub: s.Sub, Sid: s.SID, Data: data, CreatedAt: s.CreatedAt, ExpiresAt: s.ExpiresAt,
 	}), "session")
 }
 
@@ -129,13 +191,48 @@ func (r sessions) Delete(ctx context.Context, key ports.SessionKey) error {
 	return translate(q.SessionDelete(ctx, r.c, key[:]), "session")
 }
 
+func (r sessions) EndByUser(ctx context.Context, id uuid.UUID) (int64, error) {
+	n, err := q.SessionDeleteByUser(ctx, r.c, &id)
+	return n, translate(err, "session")
+}
+
+func (r sessions) EndByProvider(ctx context.Context, sub, sid string) ([]uuid.UUID, error) {
+	var (
+		rows []*uuid.UUID
+		err  error
+	)
+	if sub != "" {
+		rows, err = q.SessionDeleteBySub(ctx, r.c, db.SessionDeleteBySubParams{Sub: sub, Sid: sid})
+	} else {
+		rows, err = q.SessionDeleteBySID(ctx, r.c, sid)
+	}
+	if err != nil {
+		return nil, translate(err, "session")
+	}
+	ids := make([]uuid.UUID, len(rows))
+	for i, id := range rows {
+		ids[i] = *id
+	}
+	return ids, nil
+}
+
+func (r sessions) TakeOnce(ctx context.Context, key ports.SessionKey, until time.Time) error {
+	return translate(q.UsedTokenInsert(ctx, r.c, db.UsedTokenInsertParams{IDHash: key[:], ExpiresAt: until}), "token")
+}
+
 func (r sessions) DeleteExpired(ctx context.Context, now time.Time) (int64, error) {
+	if err := q.UsedTokenDeleteExpired(ctx, r.c, now); err != nil {
+		return 0, translate(err, "token")
+	}
+	if err := q.ThrottleDeleteExpired(ctx, r.c, now); err != nil {
+		return 0, translate(err, "throttle")
+	}
 	n, err := q.SessionDeleteExpired(ctx, r.c, now)
 	return n, translate(err, "session")
 }
 
 func toSession(row db.MeetdSession) (user.Session, error) {
-	s := user.Session{CreatedAt: row.CreatedAt, ExpiresAt: row.ExpiresAt}
+	s := user.Session{Sub: row.Sub, SID: row.Sid, CreatedAt: row.CreatedAt, ExpiresAt: row.ExpiresAt}
 	if row.UserID != nil {
 		s.User = *row.UserID
 	}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"meetd/domain/audit"
 	"meetd/domain/fault"
 	"meetd/domain/user"
 	"meetd/ports"
@@ -44,8 +45,7 @@ func (s *Service) StartLogin(ctx context.Context, r LoginStart) (Redirect, error
 		return Redirect{}, err
 	}
 	note := func(d *user.SessionData) error {
-		d.AddLogin(req.State, user.PendingLogin{Nonce: req.Nonce, Verifier: req.Verifier, Added: now})
-		d.Silent = d.Silent || r.Silent
+		d.AddLogin(req.State, user.PendingLogin{Nonce: req.Nonce, Verifier: req.Verifier, Silent: r.Silent, Added: now})
 		d.ReturnTo = s.Config.safeTarget(r.ReturnTo, r.Host)
 		return nil
 	}
@@ -73,6 +73,7 @@ func verifier(size int) string {
 // LoginAnswer is a browser that comes back from the provider.
 type LoginAnswer struct {
 	Secret      string
+	Client      string // address, to count failures by
 	Code        string
 	State       string
 	Error       string
@@ -80,17 +81,56 @@ type LoginAnswer struct {
 }
 
 // FinishLogin takes the provider's answer (oidc.md §3). A state works once. A
-// state that this session did not send is fault.Invalid; whatever else goes
-// wrong sends the browser to the failure page, and the log says why.
+// state that this session did not send, and a forged ID token, are
+// fault.Invalid; whatever else goes wrong sends the browser to the failure page,
+// and the log says why. Who asks too often gets fault.TooMany.
 func (s *Service) FinishLogin(ctx context.Context, r LoginAnswer) (Redirect, error) {
+	if err := s.mayTry(ctx, "callback", r.Client, s.Config.CallbackRate); err != nil {
+		return Redirect{}, err
+	}
+	to, err := s.finishLogin(ctx, r)
+	var refusal *fault.Error
+	if !errors.As(err, &refusal) {
+		return to, err
+	}
+	switch refusal.Kind {
+	case fault.Upstream: // nobody's fault here
+		s.Log.ErrorContext(ctx, "a login failed: the provider did not answer as expected", "error", err)
+		return Redirect{URL: s.Config.FailureURL}, nil
+	case fault.Invalid, fault.Forbidden, fault.Conflict:
+		s.Log.WarnContext(ctx, "a login was refused", "reason", err)
+		if err := s.noteFailure(ctx, "callback", r.Client); err != nil {
+			return Redirect{}, err
+		}
+		if err := s.Store.Repos().Audit.Record(ctx, audit.Event{
+			At: s.Now(), Action: audit.LoginRefused, Details: map[string]string{"reason": refusal.Code, "about": refusal.Subject},
+		}); err != nil {
+			return Redirect{}, err
+		}
+		if refusal.Kind == fault.Invalid {
+			return Redirect{}, err
+		}
+		return Redirect{URL: s.Config.FailureURL}, nil
+	}
+	return Redirect{}, err
+}
+
+func (s *Service) finishLogin(ctx context.Context, r LoginAnswer) (Redirect, error) {
 	failure := Redirect{URL: s.Config.FailureURL}
 	if r.Secret == "" {
 		return failure, nil
 	}
-	var pending user.PendingLogin
-	known := false
+	var (
+		pending       user.PendingLogin
+		known, silent bool
+	)
 	session, err := s.Store.Repos().Sessions.Update(ctx, Key(r.Secret), s.Now(), func(d *user.SessionData) error {
-		pending, known = d.TakeLogin(r.State)
+		switch {
+		case r.Error != "":
+			known, silent = d.TakeRefused(r.State, r.Error == nobodyThere)
+		case r.Code != "" && r.State != "":
+			pending, known = d.TakeLogin(r.State)
+		}
 		return nil
 	})
 	switch {
@@ -99,80 +139,94 @@ func (s *Service) FinishLogin(ctx context.Context, r LoginAnswer) (Redirect, err
 	case err != nil:
 		return Redirect{}, err
 	case r.Error != "":
-		return s.refused(ctx, r, session, known)
-	case r.Code == "" || r.State == "":
+		return s.refused(ctx, r, session, known, silent)
+	case r.Code == "" || r.State == "", !known && session.Data.Logins == nil:
 		return failure, nil
 	case !known:
-		if session.Data.Logins == nil {
-			return failure, nil
-		}
 		return Redirect{}, fault.New(fault.Invalid, "login_state")
 	}
 	identity, err := s.Provider.Exchange(ctx, r.Code, ports.LoginRequest{
 		State: r.State, Nonce: pending.Nonce, Verifier: pending.Verifier, RedirectURI: r.CallbackURL,
 	})
-	if errors.Is(err, fault.Invalid) {
-		s.Log.WarnContext(ctx, "a login was refused: the provider's answer does not check out", "error", err)
-		return Redirect{}, fault.Wrap(fault.Invalid, "login_token", err)
-	} else if err != nil {
-		s.Log.ErrorContext(ctx, "a login failed: the provider did not answer as expected", "error", err)
-		return failure, nil
+	if err != nil {
+		return Redirect{}, err
 	}
 	return s.letIn(ctx, r.Secret, session, identity)
 }
 
+// nobodyThere is the provider's answer to prompt=none when nobody is logged in.
+const nobodyThere = "login_required"
+
 // refused handles an error of the provider. A silent login that found nobody is
-// no failure: the visitor goes back to where he was, as nobody.
-func (s *Service) refused(ctx context.Context, r LoginAnswer, session user.Session, known bool) (Redirect, error) {
-	if session.Data.Silent && r.Error == "login_required" && !known {
-		return Redirect{}, fault.New(fault.Invalid, "login_state")
+// no failure: the visitor goes back to where he was, as who he was.
+func (s *Service) refused(ctx context.Context, r LoginAnswer, session user.Session, known, silent bool) (Redirect, error) {
+	to := Redirect{URL: s.Config.FailureURL}
+	if silent {
+		to.URL = s.target(session.Data)
 	}
-	sessions := s.Store.Repos().Sessions
-	if session.Data.Silent {
-		_, err := sessions.Update(ctx, Key(r.Secret), s.Now(), func(d *user.SessionData) error {
-			d.Silent = false
-			return nil
-		})
-		return Redirect{URL: s.target(session.Data)}, err
+	if silent && r.Error == nobodyThere {
+		if !known {
+			return Redirect{}, fault.New(fault.Invalid, "login_state")
+		}
+		return to, nil
 	}
 	s.Log.InfoContext(ctx, "a login was refused by the provider", "reason", r.Error)
 	if session.User == uuid.Nil {
-		return Redirect{URL: s.Config.FailureURL}, nil
+		return to, nil
 	}
-	return Redirect{URL: s.Config.FailureURL, Logout: true}, sessions.Delete(ctx, Key(r.Secret))
+	to.Logout = true
+	return to, s.end(ctx, r.Secret, session.User, "refused by the provider")
 }
 
 // letIn finds the account and begins a new session for it, with a new secret.
 func (s *Service) letIn(ctx context.Context, oldSecret string, old user.Session, identity ports.Identity) (Redirect, error) {
-	now := s.Now()
-	data := old.Data
-	data.Silent, data.IDToken = false, ""
-	if s.Config.StoreIDToken {
-		data.IDToken = identity.IDToken
+	claims, err := s.claims(identity.Claims)
+	if err != nil {
+		return Redirect{}, err
 	}
 	secret := newSecret()
-	err := s.Store.InTx(ctx, func(r ports.Repos) error {
-		u, err := s.account(ctx, r.Users, identity.Claims)
+	begin := func(r ports.Repos) error {
+		u, _, err := s.account(ctx, r.Users, claims)
 		if err != nil {
 			return err
 		}
-		if err := r.Users.LoggedIn(ctx, u.ID, now); err != nil {
+		if err := r.Users.LoggedIn(ctx, u.ID, s.Now()); err != nil {
 			return err
 		}
 		if err := r.Sessions.Delete(ctx, Key(oldSecret)); err != nil {
 			return err
 		}
-		return r.Sessions.Create(ctx, Key(secret), user.Session{
-			User: u.ID, Data: data, CreatedAt: now, ExpiresAt: now.Add(s.Config.SessionAge),
-		})
-	})
-	if errors.Is(err, fault.Forbidden) || errors.Is(err, fault.Invalid) || errors.Is(err, fault.Conflict) {
-		s.Log.WarnContext(ctx, "a login was refused", "reason", err)
-		return Redirect{URL: s.Config.FailureURL}, nil
-	} else if err != nil {
+		if err := r.Sessions.Create(ctx, Key(secret), s.session(u, old, identity)); err != nil {
+			return err
+		}
+		return r.Audit.Record(ctx, audit.Event{At: s.Now(), Action: audit.LoggedIn, Actor: u.ID, Subject: u.ID.String()})
+	}
+	err = s.Store.InTx(ctx, begin)
+	if errors.Is(err, fault.Conflict) {
+		// Two first logins of one person at the same time: the other one has
+		// made the account meanwhile.
+		err = s.Store.InTx(ctx, begin)
+	}
+	if err != nil {
 		return Redirect{}, err
 	}
-	return Redirect{URL: s.target(data), Secret: secret, Login: true}, nil
+	return Redirect{URL: s.target(old.Data), Secret: secret, Login: true}, nil
+}
+
+// session is what follows the session in which a login began.
+func (s *Service) session(u *user.User, old user.Session, identity ports.Identity) user.Session {
+	next := user.Session{
+		User: u.ID, Sub: identity.Sub, SID: identity.SID, Data: old.Data,
+		CreatedAt: s.Now(), ExpiresAt: s.Now().Add(s.Config.SessionAge),
+	}
+	if old.User != u.ID {
+		next.Data.Logouts = nil // they are somebody else's
+	}
+	next.Data.IDToken = ""
+	if s.Config.StoreIDToken {
+		next.Data.IDToken = identity.IDToken
+	}
+	return next
 }
 
 func (s *Service) target(d user.SessionData) string {
@@ -182,42 +236,49 @@ func (s *Service) target(d user.SessionData) string {
 	return s.Config.LoginURL
 }
 
-// account finds or makes the account the claims are about (oidc.md §4).
-func (s *Service) account(ctx context.Context, users ports.Users, info map[string]any) (*user.User, error) {
+// claims reads what userinfo says, by the rules of the installation.
+func (s *Service) claims(info map[string]any) (user.Claims, error) {
 	for _, name := range append([]string{"sub"}, s.Config.Essential...) {
 		if _, ok := info[name]; !ok {
-			return nil, fault.About(fault.Invalid, "claim_missing", name)
+			return user.Claims{}, fault.About(fault.Forbidden, "claim_missing", name)
 		}
 	}
 	claims := s.Config.Names.Claims(info)
 	if claims.Sub == "" {
-		return nil, fault.About(fault.Invalid, "claim_missing", "sub")
+		return user.Claims{}, fault.About(fault.Forbidden, "claim_missing", "sub")
 	}
-	if err := claims.Check(); err != nil {
-		return nil, err
+	if s.Config.VerifiedEmail && !claims.Verified {
+		claims.Email = ""
 	}
-	u, err := users.BySub(ctx, claims.Sub)
+	return claims, claims.Check()
+}
+
+// account finds or makes the account the claims are about (oidc.md §4).
+func (s *Service) account(ctx context.Context, users ports.Users, claims user.Claims) (u *user.User, isNew bool, err error) {
+	u, err = users.BySub(ctx, claims.Sub)
 	if errors.Is(err, fault.NotFound) && claims.Email != "" && s.Config.EmailFallback {
-		u, err = users.ByEmail(ctx, claims.Email)
+		u, err = users.ByEmail(ctx, claims.Email, s.Config.EmailOfPending)
 	}
 	if errors.Is(err, fault.NotFound) {
 		if !s.Config.CreateUsers {
-			return nil, fault.New(fault.Forbidden, "user_creation_off")
+			return nil, false, fault.About(fault.Forbidden, "user_creation_off", claims.Sub)
 		}
 		u = user.New(s.NewID(), claims, s.Config.Language, s.Now())
-		return u, users.Create(ctx, u)
+		return u, true, users.Create(ctx, u)
 	} else if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	if !u.Active {
-		return nil, fault.New(fault.Forbidden, "user_disabled")
+		return nil, false, fault.About(fault.Forbidden, "user_disabled", u.ID.String())
 	}
 	changed := u.Update(claims)
-	if u.Sub == nil || *u.Sub == "" || (*u.Sub != claims.Sub && !s.Config.SubImmutable) {
+	if known := u.Sub != nil && *u.Sub != ""; !known || (*u.Sub != claims.Sub && !s.Config.SubImmutable) {
 		u.Sub, changed = &claims.Sub, true
+	} else if *u.Sub != claims.Sub {
+		s.Log.WarnContext(ctx, "an account was found by its e-mail and keeps its subject", "user", u.ID, "subject", claims.Sub)
 	}
 	if !changed {
-		return u, nil
+		return u, false, nil
 	}
-	return u, users.SaveClaims(ctx, u)
+	return u, false, users.SaveClaims(ctx, u)
 }

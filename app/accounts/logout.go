@@ -1,13 +1,18 @@
 package accounts
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"slices"
+	"time"
 
 	"github.com/google/uuid"
 
+	"meetd/domain/audit"
 	"meetd/domain/fault"
 	"meetd/domain/user"
+	"meetd/ports"
 )
 
 // StartLogout ends the session: at the provider first where it can be, and then
@@ -34,7 +39,7 @@ func (s *Service) StartLogout(ctx context.Context, secret, callbackURL string) (
 			return Redirect{URL: url}, err
 		}
 	}
-	return local, sessions.Delete(ctx, Key(secret))
+	return local, s.end(ctx, secret, session.User, "")
 }
 
 // FinishLogout ends the session here after it ended at the provider. A state
@@ -57,5 +62,96 @@ func (s *Service) FinishLogout(ctx context.Context, secret, state string) (Redir
 	if _, ok := session.Data.Logouts[state]; !ok {
 		return Redirect{}, fault.New(fault.Invalid, "login_state")
 	}
-	return Redirect{URL: s.Config.LogoutURL, Logout: true}, sessions.Delete(ctx, Key(secret))
+	return Redirect{URL: s.Config.LogoutURL, Logout: true}, s.end(ctx, secret, session.User, "at the provider")
+}
+
+// end forgets one session. Whose it was is written down.
+func (s *Service) end(ctx context.Context, secret string, owner uuid.UUID, how string) error {
+	return s.Store.InTx(ctx, func(r ports.Repos) error {
+		if err := r.Sessions.Delete(ctx, Key(secret)); err != nil || owner == uuid.Nil {
+			return err
+		}
+		e := audit.Event{At: s.Now(), Action: audit.LoggedOut, Actor: owner, Subject: owner.String()}
+		if how != "" {
+			e.Details = map[string]string{"how": how}
+		}
+		return r.Audit.Record(ctx, e)
+	})
+}
+
+// replayMemory is how long a logout token is remembered at least (oidc.md §6).
+const replayMemory = 5 * time.Minute
+
+// EndByProvider ends the sessions a logout token of the provider names
+// (oidc.md §6). It is done when nil is returned. Every failure is fault.Invalid
+// or, when it was not the token's fault, fault.Unavailable; who sends bad tokens
+// too often gets fault.TooMany.
+func (s *Service) EndByProvider(ctx context.Context, token, client string) error {
+	if token == "" {
+		return fault.New(fault.Invalid, "logout_token_missing")
+	}
+	if err := s.mayTry(ctx, "logout", client, ports.Rate{}); err != nil {
+		return err
+	}
+	logout, err := s.Provider.Logout(ctx, token)
+	if errors.Is(err, fault.Invalid) {
+		s.Log.WarnContext(ctx, "a logout token was refused", "reason", err)
+		return errors.Join(err, s.noteFailure(ctx, "logout", client))
+	} else if err != nil {
+		return fault.Wrap(fault.Unavailable, "logout_error", err)
+	}
+	until := s.Now().Add(replayMemory)
+	if logout.ExpiresAt.After(until) {
+		until = logout.ExpiresAt
+	}
+	err = s.Store.InTx(ctx, func(r ports.Repos) error {
+		if err := r.Sessions.TakeOnce(ctx, Key("logout "+logout.ID), until); err != nil {
+			return err
+		}
+		owners, err := r.Sessions.EndByProvider(ctx, logout.Sub, logout.SID)
+		if err != nil {
+			return err
+		}
+		slices.SortFunc(owners, func(a, b uuid.UUID) int { return bytes.Compare(a[:], b[:]) })
+		for _, owner := range slices.Compact(owners) {
+			if err := r.Audit.Record(ctx, audit.Event{
+				At: s.Now(), Action: audit.SessionsEnded, Subject: owner.String(), Details: map[string]string{"by": "provider"},
+			}); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if errors.Is(err, fault.Conflict) {
+		return fault.New(fault.Invalid, "logout_replayed")
+	} else if err != nil {
+		return fault.Wrap(fault.Unavailable, "logout_failed", err)
+	}
+	return nil
+}
+
+// EndSessions ends all sessions of an account and tells how many there were.
+// The account is known by its id, subject or e-mail: fault.NotFound for nobody,
+// fault.Conflict when several share the e-mail.
+func (s *Service) EndSessions(ctx context.Context, who string) (n int64, err error) {
+	err = s.Store.InTx(ctx, func(r ports.Repos) error {
+		u, err := r.Users.BySub(ctx, who)
+		if errors.Is(err, fault.NotFound) {
+			if id, parseErr := uuid.Parse(who); parseErr == nil {
+				u, err = r.Users.Get(ctx, id)
+			} else {
+				u, err = r.Users.ByEmail(ctx, who, false)
+			}
+		}
+		if err != nil {
+			return err
+		}
+		if n, err = r.Sessions.EndByUser(ctx, u.ID); err != nil {
+			return err
+		}
+		return r.Audit.Record(ctx, audit.Event{
+			At: s.Now(), Action: audit.SessionsEnded, Subject: u.ID.String(), Details: map[string]string{"by": "operator"},
+		})
+	})
+	return n, err
 }

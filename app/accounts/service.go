@@ -6,6 +6,8 @@ import (
 	"crypto/sha256"
 	"errors"
 	"log/slog"
+	"math"
+	"strconv"
 	"strings"
 	"time"
 
@@ -26,14 +28,23 @@ type Config struct {
 	CreateUsers   bool
 	EmailFallback bool // OIDC_FALLBACK_TO_EMAIL_FOR_IDENTIFICATION
 	SubImmutable  bool
-	Essential     []string // claims that must be there
-	Names         user.ClaimNames
-	Language      string // of new accounts
-	LoginURL      string // where to go after a login that named no place
-	FailureURL    string
-	LogoutURL     string
-	ReturnHosts   []string // OIDC_REDIRECT_ALLOWED_HOSTS
-	ReturnHTTPS   bool     // OIDC_REDIRECT_REQUIRE_HTTPS
+	VerifiedEmail bool // an e-mail the provider does not call verified counts as not said
+	// EmailOfPending restricts the fallback to accounts without a subject: who
+	// got somebody's old address does not get his account.
+	EmailOfPending bool
+	Essential      []string // claims that must be there
+	Names          user.ClaimNames
+	Language       string // of new accounts
+	LoginURL       string // where to go after a login that named no place
+	FailureURL     string
+	LogoutURL      string
+	ReturnHosts    []string   // OIDC_REDIRECT_ALLOWED_HOSTS
+	ReturnHTTPS    bool       // OIDC_REDIRECT_REQUIRE_HTTPS
+	Languages      []string   // codes an account may choose
+	Listing        bool       // ALLOW_UNSECURE_USER_LISTING
+	Marketing      bool       // sign new people up for news
+	CallbackRate   ports.Rate // answers of the provider, for each address
+	FailureRate    ports.Rate // failed logins and bad logout tokens, for each address
 }
 
 // Service is the account capability.
@@ -66,6 +77,26 @@ func (s *Service) User(ctx context.Context, secret string) (*user.User, error) {
 	}
 	return u, err
 }
+
+// mayTry refuses who has failed or asked too often. Either rate may be none.
+func (s *Service) mayTry(ctx context.Context, what, client string, asking ports.Rate) error {
+	throttle := s.Store.Repos().Throttle
+	wait, err := throttle.Wait(ctx, failures(what, client), s.Config.FailureRate, s.Now())
+	if err == nil && wait == 0 {
+		wait, err = throttle.Hit(ctx, what+" "+client, asking, s.Now())
+	}
+	if err != nil || wait == 0 {
+		return err
+	}
+	return fault.About(fault.TooMany, "throttled", strconv.Itoa(int(math.Ceil(wait.Seconds()))))
+}
+
+func (s *Service) noteFailure(ctx context.Context, what, client string) error {
+	_, err := s.Store.Repos().Throttle.Hit(ctx, failures(what, client), s.Config.FailureRate, s.Now())
+	return err
+}
+
+func failures(what, client string) string { return what + "_failure " + client }
 
 // PurgeSessions forgets the sessions that are over.
 func (s *Service) PurgeSessions(ctx context.Context) error {

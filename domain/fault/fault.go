@@ -13,6 +13,7 @@ const (
 	Conflict        Kind = "conflict"    // contradicts the present state
 	Upstream        Kind = "upstream"    // another system refused or failed
 	Unavailable     Kind = "unavailable" // we cannot decide now; try again
+	TooMany         Kind = "too many"    // asked too often; Subject has the seconds to wait
 )
 
 func (k Kind) Error() string { return string(k) }

@@ -11,6 +11,8 @@ import (
 // Session is what the service remembers of a browser.
 type Session struct {
 	User      uuid.UUID // whose it is; uuid.Nil for an anonymous visitor
+	Sub       string    // subject at the provider that began it; empty: not begun by a provider
+	SID       string    // session at the provider; empty: not told
 	Data      SessionData
 	CreatedAt time.Time
 	ExpiresAt time.Time // absolute: it never slides
@@ -21,7 +23,6 @@ type SessionData struct {
 	Logins   map[string]PendingLogin // by state
 	Logouts  map[string]time.Time    // by state: when it began
 	ReturnTo string                  // where to go after the login; empty: the default page
-	Silent   bool                    // the last login was asked for without a page
 	IDToken  string                  // to name the session at the provider when it ends
 }
 
@@ -29,6 +30,7 @@ type SessionData struct {
 type PendingLogin struct {
 	Nonce    string // empty: none was sent
 	Verifier string // PKCE code verifier; empty: none
+	Silent   bool   // asked for without a page: that nobody is there is no failure
 	Added    time.Time
 }
 
@@ -50,6 +52,31 @@ func (d *SessionData) TakeLogin(state string) (PendingLogin, bool) {
 	p, ok := d.Logins[state]
 	delete(d.Logins, state)
 	return p, ok
+}
+
+// TakeRefused handles the provider's refusal of a login (oidc.md §3) and reports
+// whether it was a silent one. That a silent login found nobody leaves its state
+// valid, but the next refusal counts. A state that is not known stands for all
+// logins of the session.
+func (d *SessionData) TakeRefused(state string, nobodyThere bool) (known, silent bool) {
+	p, known := d.Logins[state]
+	switch {
+	case known && p.Silent && nobodyThere:
+		p.Silent = false
+		d.Logins[state] = p
+		return true, true
+	case known:
+		delete(d.Logins, state)
+		return true, p.Silent
+	}
+	for s, p := range d.Logins {
+		silent = silent || p.Silent
+		if !nobodyThere {
+			p.Silent = false
+			d.Logins[s] = p
+		}
+	}
+	return false, silent
 }
 
 // AddLogout remembers a logout.

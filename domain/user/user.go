@@ -47,6 +47,7 @@ func (u *User) DisplayName() string {
 type Claims struct {
 	Sub       string
 	Email     string
+	Verified  bool // the provider says that the e-mail is the person's
 	FullName  string
 	ShortName string
 }
@@ -69,6 +70,7 @@ func (n ClaimNames) Claims(info map[string]any) Claims {
 	}
 	return Claims{
 		Sub: text("sub"), Email: text("email"),
+		Verified: info["email_verified"] == true || info["email_verified"] == "true",
 		FullName: strings.Join(parts, " "), ShortName: text(n.ShortName),
 	}
 }

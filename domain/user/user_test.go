@@ -43,9 +43,11 @@ func TestClaims(t *testing.T) {
 		info map[string]any
 		want Claims
 	}{
-		{map[string]any{"sub": "s", "email": "e", "given_name": "Ada", "usual_name": "L"}, Claims{"s", "e", "Ada L", "Ada"}},
+		{map[string]any{"sub": "s", "email": "e", "given_name": "Ada", "usual_name": "L", "email_verified": true}, Claims{"s", "e", true, "Ada L", "Ada"}},
 		{map[string]any{"sub": "s", "given_name": "", "usual_name": "L"}, Claims{Sub: "s", FullName: "L"}},
-		{map[string]any{"sub": 7, "email": nil}, Claims{}},
+		{map[string]any{"sub": 7, "email": nil, "email_verified": 1}, Claims{}},
+		{map[string]any{"sub": "s", "email_verified": "true"}, Claims{Sub: "s", Verified: true}},
+		{map[string]any{"sub": "s", "email_verified": "false"}, Claims{Sub: "s"}},
 	} {
 		if got := names.Claims(c.info); got != c.want {
 			t.Errorf("%v: %+v, want %+v", c.info, got, c.want)
@@ -59,7 +61,7 @@ func TestCheck(t *testing.T) {
 		"a": true, "ada.l@example+x-1_2": true, "été": true, strings.Repeat("a", 255): true,
 		"": false, "a b": false, "a:b": false, "a\n": false, "a\x00": false, strings.Repeat("a", 256): false,
 	} {
-		if err := (Claims{Sub: sub}).Check(); (err == nil) != ok || (err != nil && !errors.Is(err, fault.Invalid)) {
+		if err := (Claims{Sub: sub}).Check(); (err == nil) != ok || (err != nil && !errors.Is(err, fault.Forbidden)) {
 			t.Errorf("sub %q: %v", sub, err)
 		}
 	}

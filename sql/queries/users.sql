@@ -1,12 +1,34 @@
 -- name: UserGet :one
 SELECT * FROM meet_user WHERE id = $1;
 
+-- name: UserGetForUpdate :one
+SELECT * FROM meet_user WHERE id = $1 FOR NO KEY UPDATE;
+
 -- name: UserBySub :one
 SELECT * FROM meet_user WHERE sub = $1;
 
 -- name: UsersByEmail :many
--- Two are enough to know that the address is ambiguous.
-SELECT * FROM meet_user WHERE lower(email) = lower($1) ORDER BY created_at LIMIT 2;
+-- Two are enough to know that the address is ambiguous. The collation folds
+-- ASCII letters only (migration 00007).
+SELECT * FROM meet_user
+WHERE lower(email COLLATE "C") = lower(sqlc.arg(email)::text COLLATE "C") AND email IS NOT NULL AND email <> ''
+    AND (NOT sqlc.arg(pending)::boolean OR sub IS NULL OR sub = '')
+ORDER BY created_at
+LIMIT 2;
+
+-- name: UserList :many
+SELECT * FROM meet_user ORDER BY created_at DESC, id LIMIT $1 OFFSET $2;
+
+-- name: UserCount :one
+SELECT count(*) FROM meet_user;
+
+-- name: UserSearch :many
+-- Word similarity of the e-mail, by the threshold of pg_trgm (0.6).
+SELECT * FROM meet_user WHERE sqlc.arg(search)::text <% email
+ORDER BY created_at DESC, id LIMIT sqlc.arg(max_rows) OFFSET sqlc.arg(skip);
+
+-- name: UserSearchCount :one
+SELECT count(*) FROM meet_user WHERE sqlc.arg(search)::text <% email;
 
 -- name: UserInsert :exec
 INSERT INTO meet_user (
@@ -25,3 +47,8 @@ UPDATE meet_user SET sub = $2, email = $3, full_name = $4, short_name = $5 WHERE
 
 -- name: UserSetLastLogin :exec
 UPDATE meet_user SET last_login = $2 WHERE id = $1;
+
+-- name: UserSetPreferences :exec
+UPDATE meet_user
+SET language = $2, timezone = $3, default_room_access_level = $4, default_room_configuration = $5, updated_at = $6
+WHERE id = $1;

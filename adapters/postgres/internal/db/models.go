@@ -59,4 +59,6 @@ type MeetdSession struct {
 	Data      json.RawMessage
 	CreatedAt time.Time
 	ExpiresAt time.Time
+	Sub       string
+	Sid       string
 }

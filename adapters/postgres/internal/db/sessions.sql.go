@@ -22,6 +22,76 @@ func (q *Queries) SessionDelete(ctx context.Context, db DBTX, idHash []byte) err
 	return err
 }
 
+const sessionDeleteBySID = `-- name: SessionDeleteBySID :many
+DELETE FROM meetd.session WHERE sid = $1 AND sid <> '' AND user_id IS NOT NULL RETURNING user_id
+`
+
+func (q *Queries) SessionDeleteBySID(ctx context.Context, db DBTX, sid string) ([]*uuid.UUID, error) {
+	rows, err := db.Query(ctx, sessionDeleteBySID, sid)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []*uuid.UUID
+	for rows.Next() {
+		var user_id *uuid.UUID
+		if err := rows.Scan(&user_id); err != nil {
+			return nil, err
+		}
+		items = append(items, user_id)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const sessionDeleteBySub = `-- name: SessionDeleteBySub :many
+DELETE FROM meetd.session
+WHERE sub = $1 AND sub <> '' AND user_id IS NOT NULL
+    AND ($2::text = '' OR sid = '' OR sid = $2)
+RETURNING user_id
+`
+
+type SessionDeleteBySubParams struct {
+	Sub string
+	Sid string
+}
+
+// An empty sid stands for all sessions of the subject; a session of which the
+// sid is not known is ended with them.
+func (q *Queries) SessionDeleteBySub(ctx context.Context, db DBTX, arg SessionDeleteBySubParams) ([]*uuid.UUID, error) {
+	rows, err := db.Query(ctx, sessionDeleteBySub, arg.Sub, arg.Sid)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []*uuid.UUID
+	for rows.Next() {
+		var user_id *uuid.UUID
+		if err := rows.Scan(&user_id); err != nil {
+			return nil, err
+		}
+		items = append(items, user_id)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const sessionDeleteByUser = `-- name: SessionDeleteByUser :execrows
+DELETE FROM meetd.session WHERE user_id = $1
+`
+
+func (q *Queries) SessionDeleteByUser(ctx context.Context, db DBTX, userID *uuid.UUID) (int64, error) {
+	result, err := db.Exec(ctx, sessionDeleteByUser, userID)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
 const sessionDeleteExpired = `-- name: SessionDeleteExpired :execrows
 DELETE FROM meetd.session WHERE expires_at <= $1
 `
@@ -35,7 +105,7 @@ func (q *Queries) SessionDeleteExpired(ctx context.Context, db DBTX, expiresAt t
 }
 
 const sessionGet = `-- name: SessionGet :one
-SELECT id_hash, user_id, data, created_at, expires_at FROM meetd.session WHERE id_hash = $1 AND expires_at > $2
+SELECT id_hash, user_id, data, created_at, expires_at, sub, sid FROM meetd.session WHERE id_hash = $1 AND expires_at > $2
 `
 
 type SessionGetParams struct {
@@ -52,12 +122,14 @@ func (q *Queries) SessionGet(ctx context.Context, db DBTX, arg SessionGetParams)
 		&i.Data,
 		&i.CreatedAt,
 		&i.ExpiresAt,
+		&i.Sub,
+		&i.Sid,
 	)
 	return i, err
 }
 
 const sessionGetForUpdate = `-- name: SessionGetForUpdate :one
-SELECT id_hash, user_id, data, created_at, expires_at FROM meetd.session WHERE id_hash = $1 AND expires_at > $2 FOR UPDATE
+SELECT id_hash, user_id, data, created_at, expires_at, sub, sid FROM meetd.session WHERE id_hash = $1 AND expires_at > $2 FOR UPDATE
 `
 
 type SessionGetForUpdateParams struct {
@@ -74,17 +146,21 @@ func (q *Queries) SessionGetForUpdate(ctx context.Context, db DBTX, arg SessionG
 		&i.Data,
 		&i.CreatedAt,
 		&i.ExpiresAt,
+		&i.Sub,
+		&i.Sid,
 	)
 	return i, err
 }
 
 const sessionInsert = `-- name: SessionInsert :exec
-INSERT INTO meetd.session (id_hash, user_id, data, created_at, expires_at) VALUES ($1, $2, $3, $4, $5)
+INSERT INTO meetd.session (id_hash, user_id, sub, sid, data, created_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7)
 `
 
 type SessionInsertParams struct {
 	IDHash    []byte
 	UserID    *uuid.UUID
+	Sub       string
+	Sid       string
 	Data      json.RawMessage
 	CreatedAt time.Time
 	ExpiresAt time.Time
@@ -94,6 +170,8 @@ func (q *Queries) SessionInsert(ctx context.Context, db DBTX, arg SessionInsertP
 	_, err := db.Exec(ctx, sessionInsert,
 		arg.IDHash,
 		arg.UserID,
+		arg.Sub,
+		arg.Sid,
 		arg.Data,
 		arg.CreatedAt,
 		arg.ExpiresAt,
@@ -157,4 +235,27 @@ func (q *Queries) SessionUser(ctx context.Context, db DBTX, arg SessionUserParam
 		&i.MeetUser.DefaultRoomConfiguration,
 	)
 	return i, err
+}
+
+const usedTokenDeleteExpired = `-- name: UsedTokenDeleteExpired :exec
+DELETE FROM meetd.used_token WHERE expires_at <= $1
+`
+
+func (q *Queries) UsedTokenDeleteExpired(ctx context.Context, db DBTX, expiresAt time.Time) error {
+	_, err := db.Exec(ctx, usedTokenDeleteExpired, expiresAt)
+	return err
+}
+
+const usedTokenInsert = `-- name: UsedTokenInsert :exec
+INSERT INTO meetd.used_token (id_hash, expires_at) VALUES ($1, $2)
+`
+
+type UsedTokenInsertParams struct {
+	IDHash    []byte
+	ExpiresAt time.Time
+}
+
+func (q *Queries) UsedTokenInsert(ctx context.Context, db DBTX, arg UsedTokenInsertParams) error {
+	_, err := db.Exec(ctx, usedTokenInsert, arg.IDHash, arg.ExpiresAt)
+	return err
 }

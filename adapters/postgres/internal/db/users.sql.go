@@ -7,6 +7,7 @@ package db
 
 import (
 	"context"
+	"encoding/json"
 	"time"
 
 	"github.com/google/uuid"
@@ -42,12 +43,53 @@ func (q *Queries) UserBySub(ctx context.Context, db DBTX, sub *string) (MeetUser
 	return i, err
 }
 
+const userCount = `-- name: UserCount :one
+SELECT count(*) FROM meet_user
+`
+
+func (q *Queries) UserCount(ctx context.Context, db DBTX) (int64, error) {
+	row := db.QueryRow(ctx, userCount)
+	var count int64
+	err := row.Scan(&count)
+	return count, err
+}
+
 const userGet = `-- name: UserGet :one
 SELECT password, last_login, is_superuser, id, created_at, updated_at, sub, email, admin_email, language, timezone, is_device, is_staff, is_active, full_name, short_name, default_room_access_level, default_room_configuration FROM meet_user WHERE id = $1
 `
 
 func (q *Queries) UserGet(ctx context.Context, db DBTX, id uuid.UUID) (MeetUser, error) {
 	row := db.QueryRow(ctx, userGet, id)
+	var i MeetUser
+	err := row.Scan(
+		&i.Password,
+		&i.LastLogin,
+		&i.IsSuperuser,
+		&i.ID,
+		&i.CreatedAt,
+		&i.UpdatedAt,
+		&i.Sub,
+		&i.Email,
+		&i.AdminEmail,
+		&i.Language,
+		&i.Timezone,
+		&i.IsDevice,
+		&i.IsStaff,
+		&i.IsActive,
+		&i.FullName,
+		&i.ShortName,
+		&i.DefaultRoomAccessLevel,
+		&i.DefaultRoomConfiguration,
+	)
+	return i, err
+}
+
+const userGetForUpdate = `-- name: UserGetForUpdate :one
+SELECT password, last_login, is_superuser, id, created_at, updated_at, sub, email, admin_email, language, timezone, is_device, is_staff, is_active, full_name, short_name, default_room_access_level, default_room_configuration FROM meet_user WHERE id = $1 FOR NO KEY UPDATE
+`
+
+func (q *Queries) UserGetForUpdate(ctx context.Context, db DBTX, id uuid.UUID) (MeetUser, error) {
+	row := db.QueryRow(ctx, userGetForUpdate, id)
 	var i MeetUser
 	err := row.Scan(
 		&i.Password,
@@ -111,6 +153,116 @@ func (q *Queries) UserInsert(ctx context.Context, db DBTX, arg UserInsertParams)
 	return err
 }
 
+const userList = `-- name: UserList :many
+SELECT password, last_login, is_superuser, id, created_at, updated_at, sub, email, admin_email, language, timezone, is_device, is_staff, is_active, full_name, short_name, default_room_access_level, default_room_configuration FROM meet_user ORDER BY created_at DESC, id LIMIT $1 OFFSET $2
+`
+
+type UserListParams struct {
+	Limit  int32
+	Offset int32
+}
+
+func (q *Queries) UserList(ctx context.Context, db DBTX, arg UserListParams) ([]MeetUser, error) {
+	rows, err := db.Query(ctx, userList, arg.Limit, arg.Offset)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []MeetUser
+	for rows.Next() {
+		var i MeetUser
+		if err := rows.Scan(
+			&i.Password,
+			&i.LastLogin,
+			&i.IsSuperuser,
+			&i.ID,
+			&i.CreatedAt,
+			&i.UpdatedAt,
+			&i.Sub,
+			&i.Email,
+			&i.AdminEmail,
+			&i.Language,
+			&i.Timezone,
+			&i.IsDevice,
+			&i.IsStaff,
+			&i.IsActive,
+			&i.FullName,
+			&i.ShortName,
+			&i.DefaultRoomAccessLevel,
+			&i.DefaultRoomConfiguration,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const userSearch = `-- name: UserSearch :many
+SELECT password, last_login, is_superuser, id, created_at, updated_at, sub, email, admin_email, language, timezone, is_device, is_staff, is_active, full_name, short_name, default_room_access_level, default_room_configuration FROM meet_user WHERE $1::text <% email
+ORDER BY created_at DESC, id LIMIT $3 OFFSET $2
+`
+
+type UserSearchParams struct {
+	Search  string
+	Skip    int32
+	MaxRows int32
+}
+
+// Word similarity of the e-mail, by the threshold of pg_trgm (0.6).
+func (q *Queries) UserSearch(ctx context.Context, db DBTX, arg UserSearchParams) ([]MeetUser, error) {
+	rows, err := db.Query(ctx, userSearch, arg.Search, arg.Skip, arg.MaxRows)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []MeetUser
+	for rows.Next() {
+		var i MeetUser
+		if err := rows.Scan(
+			&i.Password,
+			&i.LastLogin,
+			&i.IsSuperuser,
+			&i.ID,
+			&i.CreatedAt,
+			&i.UpdatedAt,
+			&i.Sub,
+			&i.Email,
+			&i.AdminEmail,
+			&i.Language,
+			&i.Timezone,
+			&i.IsDevice,
+			&i.IsStaff,
+			&i.IsActive,
+			&i.FullName,
+			&i.ShortName,
+			&i.DefaultRoomAccessLevel,
+			&i.DefaultRoomConfiguration,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const userSearchCount = `-- name: UserSearchCount :one
+SELECT count(*) FROM meet_user WHERE $1::text <% email
+`
+
+func (q *Queries) UserSearchCount(ctx context.Context, db DBTX, search string) (int64, error) {
+	row := db.QueryRow(ctx, userSearchCount, search)
+	var count int64
+	err := row.Scan(&count)
+	return count, err
+}
+
 const userSetClaims = `-- name: UserSetClaims :exec
 UPDATE meet_user SET sub = $2, email = $3, full_name = $4, short_name = $5 WHERE id = $1
 `
@@ -149,13 +301,50 @@ func (q *Queries) UserSetLastLogin(ctx context.Context, db DBTX, arg UserSetLast
 	return err
 }
 
-const usersByEmail = `-- name: UsersByEmail :many
-SELECT password, last_login, is_superuser, id, created_at, updated_at, sub, email, admin_email, language, timezone, is_device, is_staff, is_active, full_name, short_name, default_room_access_level, default_room_configuration FROM meet_user WHERE lower(email) = lower($1) ORDER BY created_at LIMIT 2
+const userSetPreferences = `-- name: UserSetPreferences :exec
+UPDATE meet_user
+SET language = $2, timezone = $3, default_room_access_level = $4, default_room_configuration = $5, updated_at = $6
+WHERE id = $1
 `
 
-// Two are enough to know that the address is ambiguous.
-func (q *Queries) UsersByEmail(ctx context.Context, db DBTX, lower string) ([]MeetUser, error) {
-	rows, err := db.Query(ctx, usersByEmail, lower)
+type UserSetPreferencesParams struct {
+	ID                       uuid.UUID
+	Language                 string
+	Timezone                 string
+	DefaultRoomAccessLevel   *string
+	DefaultRoomConfiguration json.RawMessage
+	UpdatedAt                time.Time
+}
+
+func (q *Queries) UserSetPreferences(ctx context.Context, db DBTX, arg UserSetPreferencesParams) error {
+	_, err := db.Exec(ctx, userSetPreferences,
+		arg.ID,
+		arg.Language,
+		arg.Timezone,
+		arg.DefaultRoomAccessLevel,
+		arg.DefaultRoomConfiguration,
+		arg.UpdatedAt,
+	)
+	return err
+}
+
+const usersByEmail = `-- name: UsersByEmail :many
+SELECT password, last_login, is_superuser, id, created_at, updated_at, sub, email, admin_email, language, timezone, is_device, is_staff, is_active, full_name, short_name, default_room_access_level, default_room_configuration FROM meet_user
+WHERE lower(email COLLATE "C") = lower($1::text COLLATE "C") AND email IS NOT NULL AND email <> ''
+    AND (NOT $2::boolean OR sub IS NULL OR sub = '')
+ORDER BY created_at
+LIMIT 2
+`
+
+type UsersByEmailParams struct {
+	Email   string
+	Pending bool
+}
+
+// Two are enough to know that the address is ambiguous. The collation folds
+// ASCII letters only (migration 00007).
+func (q *Queries) UsersByEmail(ctx context.Context, db DBTX, arg UsersByEmailParams) ([]MeetUser, error) {
+	rows, err := db.Query(ctx, usersByEmail, arg.Email, arg.Pending)
 	if err != nil {
 		return nil, err
 	}

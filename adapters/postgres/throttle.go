@@ -1,0 +1,44 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"meetd/adapters/postgres/internal/db"
+	"meetd/ports"
+)
+
+// throttle is our own, because the libraries for it want Redis or count for one
+// process only.
+type throttle struct{ c conn }
+
+func (r throttle) Hit(ctx context.Context, bucket string, rate ports.Rate, now time.Time) (time.Duration, error) {
+	if rate.Count == 0 {
+		return 0, nil
+	}
+	n, err := q.ThrottleHit(ctx, r.c, db.ThrottleHitParams{
+		Bucket: bucket, Now: now, ExpiresAt: now.Add(rate.Period), Since: now.Add(-rate.Period), MaxHits: int64(rate.Count),
+	})
+	if err != nil || n > 0 {
+		return 0, translate(err, "throttle")
+	}
+	return r.Wait(ctx, bucket, rate, now)
+}
+
+func (r throttle) Wait(ctx context.Context, bucket string, rate ports.Rate, now time.Time) (time.Duration, error) {
+	if rate.Count == 0 {
+		return 0, nil
+	}
+	oldest, err := q.ThrottleOldest(ctx, r.c, db.ThrottleOldestParams{
+		Bucket: bucket, Since: now.Add(-rate.Period), MaxHits: int64(rate.Count),
+	})
+	if errors.Is(err, pgx.ErrNoRows) {
+		return 0, nil
+	} else if err != nil {
+		return 0, translate(err, "throttle")
+	}
+	return oldest.Add(rate.Period).Sub(now), nil
+}
