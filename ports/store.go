@@ -16,6 +16,7 @@ type Store interface {
 type Repos struct {
 	Users      Users
 	Sessions   Sessions
+	UsedTokens UsedTokens
 	Rooms      Rooms
 	Recordings Recordings
 	Events     Events

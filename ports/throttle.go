@@ -19,4 +19,6 @@ type Throttle interface {
 	Hit(ctx context.Context, bucket string, r Rate, now time.Time) (wait time.Duration, err error)
 	// Wait is Hit without counting.
 	Wait(ctx context.Context, bucket string, r Rate, now time.Time) (wait time.Duration, err error)
+	// DeleteExpired forgets the buckets that are empty at now.
+	DeleteExpired(ctx context.Context, now time.Time) error
 }

@@ -59,10 +59,15 @@ type Sessions interface {
 	// only the one it knows by sid; at least one of both is given. A session for
 	// which it told no sid is ended with its subject. It tells whose they were.
 	EndByProvider(ctx context.Context, sub, sid string) ([]uuid.UUID, error)
-	// TakeOnce notes that something was used, until a time: fault.Conflict when
-	// it was noted before.
-	TakeOnce(ctx context.Context, key SessionKey, until time.Time) error
-	// DeleteExpired forgets all sessions and notes that are over at now and
-	// tells how many sessions it were.
+	// DeleteExpired forgets the sessions that are over at now and tells how many.
 	DeleteExpired(ctx context.Context, now time.Time) (int64, error)
+}
+
+// UsedTokens remembers what works once.
+type UsedTokens interface {
+	// Take notes that a token was used, until a time. fault.Conflict when it was
+	// noted before. key is the token's hash.
+	Take(ctx context.Context, key SessionKey, until time.Time) error
+	// DeleteExpired forgets what need not be remembered any more at now.
+	DeleteExpired(ctx context.Context, now time.Time) error
 }

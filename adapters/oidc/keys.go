@@ -151,7 +151,7 @@ type OwnKey struct {
 var ErrNoKey = errors.New("OIDC_RS_PRIVATE_KEY_STR setting is missing or empty.") //nolint:revive,staticcheck // the contract's words
 
 // ErrBadKey means that the private key cannot be read.
-var ErrBadKey = errors.New("Could not load key") //nolint:revive,staticcheck // the contract's words
+var ErrBadKey = errors.New("Could not load key") //nolint:staticcheck // the contract's words
 
 // ParseOwnKey reads a private key, in PEM or as a JWK, that is used with the key
 // algorithm and content encryption named (OIDC_RS_ENCRYPTION_ALGO and
@@ -177,7 +177,7 @@ func parsePrivate(text []byte) (any, error) {
 	if block == nil {
 		var key jose.JSONWebKey
 		if err := key.UnmarshalJSON(text); err != nil {
-			return nil, errors.New("it is neither PEM nor a JWK") //nolint:nilerr // the text must not be shown
+			return nil, errors.New("it is neither PEM nor a JWK") // the cause might show the text
 		}
 		return key.Key, nil
 	}
@@ -210,7 +210,7 @@ func (k *OwnKey) Public() ([]byte, error) {
 
 // decrypt opens a compact JWE.
 func (k *OwnKey) decrypt(token string) ([]byte, error) {
-	jwe, err := jose.ParseEncrypted(token, []jose.KeyAlgorithm{k.algorithm}, []jose.ContentEncryption{k.encryption})
+	jwe, err := jose.ParseEncryptedCompact(token, []jose.KeyAlgorithm{k.algorithm}, []jose.ContentEncryption{k.encryption})
 	if err != nil {
 		return nil, fmt.Errorf("parse the encrypted token: %w", err)
 	}

@@ -42,3 +42,7 @@ func (r throttle) Wait(ctx context.Context, bucket string, rate ports.Rate, now 
 	}
 	return oldest.Add(rate.Period).Sub(now), nil
 }
+
+func (r throttle) DeleteExpired(ctx context.Context, now time.Time) error {
+	return translate(q.ThrottleDeleteExpired(ctx, r.c, now), "throttle")
+}

@@ -216,17 +216,7 @@ func (r sessions) EndByProvider(ctx context.Context, sub, sid string) ([]uuid.UU
 	return ids, nil
 }
 
-func (r sessions) TakeOnce(ctx context.Context, key ports.SessionKey, until time.Time) error {
-	return translate(q.UsedTokenInsert(ctx, r.c, db.UsedTokenInsertParams{IDHash: key[:], ExpiresAt: until}), "token")
-}
-
 func (r sessions) DeleteExpired(ctx context.Context, now time.Time) (int64, error) {
-	if err := q.UsedTokenDeleteExpired(ctx, r.c, now); err != nil {
-		return 0, translate(err, "token")
-	}
-	if err := q.ThrottleDeleteExpired(ctx, r.c, now); err != nil {
-		return 0, translate(err, "throttle")
-	}
 	n, err := q.SessionDeleteExpired(ctx, r.c, now)
 	return n, translate(err, "session")
 }
@@ -240,4 +230,14 @@ func toSession(row db.MeetdSession) (user.Session, error) {
 		return s, fmt.Errorf("session data: %w", err)
 	}
 	return s, nil
+}
+
+type usedTokens struct{ c conn }
+
+func (r usedTokens) Take(ctx context.Context, key ports.SessionKey, until time.Time) error {
+	return translate(q.UsedTokenInsert(ctx, r.c, db.UsedTokenInsertParams{IDHash: key[:], ExpiresAt: until}), "token")
+}
+
+func (r usedTokens) DeleteExpired(ctx context.Context, now time.Time) error {
+	return translate(q.UsedTokenDeleteExpired(ctx, r.c, now), "token")
 }

@@ -111,8 +111,9 @@ func (s *Service) FinishLogin(ctx context.Context, r LoginAnswer) (Redirect, err
 			return Redirect{}, err
 		}
 		return Redirect{URL: s.Config.FailureURL}, nil
+	default:
+		return Redirect{}, err
 	}
-	return Redirect{}, err
 }
 
 func (s *Service) finishLogin(ctx context.Context, r LoginAnswer) (Redirect, error) {

@@ -105,7 +105,7 @@ func (s *Service) EndByProvider(ctx context.Context, token, client string) error
 		until = logout.ExpiresAt
 	}
 	err = s.Store.InTx(ctx, func(r ports.Repos) error {
-		if err := r.Sessions.TakeOnce(ctx, Key("logout "+logout.ID), until); err != nil {
+		if err := r.UsedTokens.Take(ctx, Key("logout "+logout.ID), until); err != nil {
 			return err
 		}
 		owners, err := r.Sessions.EndByProvider(ctx, logout.Sub, logout.SID)

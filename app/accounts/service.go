@@ -98,11 +98,13 @@ func (s *Service) noteFailure(ctx context.Context, what, client string) error {
 
 func failures(what, client string) string { return what + "_failure " + client }
 
-// PurgeSessions forgets the sessions that are over.
+// PurgeSessions forgets the sessions that are over, the used tokens that would
+// not be taken any more, and the failures that count no more.
 func (s *Service) PurgeSessions(ctx context.Context) error {
-	n, err := s.Store.Repos().Sessions.DeleteExpired(ctx, s.Now())
+	repos, now := s.Store.Repos(), s.Now()
+	n, err := repos.Sessions.DeleteExpired(ctx, now)
 	if n > 0 {
 		s.Log.InfoContext(ctx, "expired sessions forgotten", "count", n)
 	}
-	return err
+	return errors.Join(err, repos.UsedTokens.DeleteExpired(ctx, now), repos.Throttle.DeleteExpired(ctx, now))
 }
