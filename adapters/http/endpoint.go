@@ -36,19 +36,25 @@ type endpoint struct {
 	methods methods
 }
 
+// allowed lists the methods in the contract's order.
+func (m methods) allowed() string {
+	var names []string
+	for _, name := range []string{"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"} {
+		like := name
+		if name == http.MethodHead {
+			like = http.MethodGet
+		}
+		if _, ok := m[like]; ok || name == http.MethodOptions {
+			names = append(names, name)
+		}
+	}
+	return strings.Join(names, ", ")
+}
+
 // serve runs the checks of an endpoint in the order of http-overview.md §3.5:
 // negotiation, authentication with CSRF, permission, method.
 func (s *Server) serve(ep endpoint) echo.HandlerFunc {
-	allowed := make([]string, 0, len(ep.methods)+2)
-	for m := range ep.methods {
-		allowed = append(allowed, m)
-	}
-	if _, ok := ep.methods[http.MethodGet]; ok {
-		allowed = append(allowed, http.MethodHead)
-	}
-	allowed = append(allowed, http.MethodOptions)
-	slices.Sort(allowed)
-	allow := []string{strings.Join(allowed, ", ")}
+	allow := []string{ep.methods.allowed()}
 	return func(c echo.Context) error {
 		r, h := c.Request(), c.Response().Header()
 		h["Allow"] = allow
@@ -153,6 +159,7 @@ func (s *Server) secret(c echo.Context) string {
 const (
 	csrfCookie = "csrftoken"
 	csrfHeader = "X-CSRFToken"
+	csrfField  = "csrfmiddlewaretoken"
 	csrfLength = 32
 	csrfAge    = 31449600 // seconds: 52 weeks
 )
@@ -173,16 +180,35 @@ func (s *Server) checkCSRF(c echo.Context) error {
 	if err != nil || cookie.Value == "" {
 		return csrfFault("CSRF cookie not set.")
 	}
-	token := r.Header.Get(csrfHeader)
-	switch {
-	case token == "":
+	secret, why := unmask(cookie.Value)
+	if why != "" {
+		return csrfFault("CSRF cookie " + why)
+	}
+	token, where := csrfShown(c)
+	if token == "" {
 		return csrfFault("CSRF token missing.")
-	case len(token) != csrfLength && len(token) != 2*csrfLength:
-		return csrfFault("CSRF token from the 'X-Csrftoken' HTTP header has incorrect length.")
-	case subtle.ConstantTimeCompare([]byte(unmask(token)), []byte(unmask(cookie.Value))) != 1:
-		return csrfFault("CSRF token from the 'X-Csrftoken' HTTP header incorrect.")
+	}
+	shown, why := unmask(token)
+	if why != "" {
+		return csrfFault("CSRF token from " + where + " " + why)
+	}
+	if subtle.ConstantTimeCompare([]byte(shown), []byte(secret)) != 1 {
+		return csrfFault("CSRF token from " + where + " incorrect.")
 	}
 	return nil
+}
+
+// csrfShown is the token that only a page of ours can know: from the header, or,
+// where browsers post forms by themselves, from a field.
+func csrfShown(c echo.Context) (token, where string) {
+	r := c.Request()
+	if token = r.Header.Get(csrfHeader); token == "" && r.Method == http.MethodPost && c.Get(keyPage) != nil {
+		r.Body = http.MaxBytesReader(c.Response(), r.Body, maxBody)
+		if token = r.PostFormValue(csrfField); token != "" {
+			return token, "POST"
+		}
+	}
+	return token, "the 'X-Csrftoken' HTTP header"
 }
 
 func (s *Server) checkOrigin(r *http.Request) error {
@@ -201,7 +227,12 @@ func (s *Server) checkOrigin(r *http.Request) error {
 		return csrfFault("Referer checking failed - no Referer.")
 	}
 	u, err := url.Parse(referer)
-	if err != nil || u.Host == "" || u.Scheme != "https" || (u.Scheme+"://"+u.Host != self && !s.trusts(u.Scheme+"://"+u.Host)) {
+	switch {
+	case err != nil || u.Scheme == "" || u.Host == "":
+		return csrfFault("Referer checking failed - Referer is malformed.")
+	case u.Scheme != "https":
+		return csrfFault("Referer checking failed - Referer is insecure while host is secure.")
+	case "https://"+u.Host != self && !s.trusts("https://"+u.Host):
 		return csrfFault("Referer checking failed - " + referer + " does not match any trusted origins.")
 	}
 	return nil
@@ -222,20 +253,23 @@ func (s *Server) trusts(origin string) bool {
 
 const csrfLetters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 
-// unmask reads the 64-character form of a token: a mask, and the secret shifted
-// by it letter by letter.
-func unmask(token string) string {
-	if len(token) != 2*csrfLength {
-		return token
+// unmask reads a token: the secret itself, or the 64-character form, which is a
+// mask and the secret shifted by it letter by letter. why is empty when it is one.
+func unmask(token string) (secret, why string) {
+	if len(token) != csrfLength && len(token) != 2*csrfLength {
+		return "", "has incorrect length."
+	}
+	if strings.TrimLeft(token, csrfLetters) != "" {
+		return "", "has invalid characters."
+	}
+	if len(token) == csrfLength {
+		return token, ""
 	}
 	mask, cipher := token[:csrfLength], token[csrfLength:]
-	secret := make([]byte, csrfLength)
-	for i := range secret {
-		a, b := strings.IndexByte(csrfLetters, cipher[i]), strings.IndexByte(csrfLetters, mask[i])
-		if a < 0 || b < 0 {
-			return token
-		}
-		secret[i] = csrfLetters[(a-b+len(csrfLetters))%len(csrfLetters)]
+	plain := make([]byte, csrfLength)
+	for i := range plain {
+		shift := strings.IndexByte(csrfLetters, cipher[i]) - strings.IndexByte(csrfLetters, mask[i])
+		plain[i] = csrfLetters[(shift+len(csrfLetters))%len(csrfLetters)]
 	}
-	return string(secret)
+	return string(plain), ""
 }

@@ -76,6 +76,8 @@ func translate(err error, what string) error {
 	switch {
 	case errors.As(err, &pg) && pg.Code == "23505":
 		return &fault.Error{Kind: fault.Conflict, Code: unique(pg.ConstraintName), Err: err}
+	case errors.As(err, &pg) && (pg.Code == "22021" || pg.Code == "22P05"):
+		return fault.Wrap(fault.Invalid, "text", err) // NUL, or bytes that are no text
 	case errors.As(err, &pg) && pg.Code[:2] != "08" && pg.Code[:2] != "53" && pg.Code[:2] != "57":
 		return fmt.Errorf("%s: %w", what, err)
 	case errors.Is(err, context.Canceled):
