@@ -1,0 +1,118 @@
+package app_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// The list and its search (http-users-rooms.md §1.2), where it is switched on.
+func TestUserList(t *testing.T) {
+	t.Parallel()
+	s := startService(t, map[string]string{"ALLOW_UNSECURE_USER_LISTING": "true"})
+	var asker account
+	for i, email := range []string{"david.bowman@work.com", "nicole.bowman@family.org", "nicole_foole@work.com", "frank_poole@work.com", "heywood_floyd@work.com"} {
+		asker = s.login(t, fmt.Sprint("p", i))
+		s.exec(t, `UPDATE meet_user SET email = $2, created_at = now() + make_interval(secs => $3) WHERE id = $1`, asker.ID, email, i)
+	}
+	type list struct {
+		Count          int
+		Next, Previous *string
+		Results        []struct{ Email string }
+	}
+	ask := func(query string) (list, []string) {
+		t.Helper()
+		got := s.request(t, asker, http.MethodGet, "/api/v1.0/users/"+query, "", nil)
+		var l list
+		if err := json.Unmarshal(got.Body, &l); got.Status != 200 || err != nil {
+			t.Fatalf("%s: %d %s", query, got.Status, got.Body)
+		}
+		var names []string
+		for _, r := range l.Results {
+			name, _, _ := strings.Cut(r.Email, "@")
+			names = append(names, name)
+		}
+		return l, names
+	}
+	for query, want := range map[string][]string{
+		"":                         {"heywood_floyd", "frank_poole", "nicole_foole", "nicole.bowman", "david.bowman"},
+		"?q=david.bowman@work.com": {"david.bowman"},
+		"?q=oole":                  {"frank_poole", "nicole_foole"},
+		"?q=NICOLE":                {"nicole_foole", "nicole.bowman"},
+		"?q=zzzz":                  nil,
+		"?q=%25":                   nil,
+		"?page=last":               {"heywood_floyd", "frank_poole", "nicole_foole", "nicole.bowman", "david.bowman"},
+	} {
+		l, got := ask(query)
+		if diff := cmp.Diff(want, got); diff != "" || l.Count != len(want) || l.Next != nil || l.Previous != nil {
+			t.Errorf("%q: %+v %s", query, l, diff)
+		}
+	}
+	if got := s.request(t, asker, http.MethodGet, "/api/v1.0/users/?q=a%00b", "", nil); got.Status != 400 {
+		t.Errorf("NUL: %d %s", got.Status, got.Body)
+	}
+	for i := range 40 {
+		s.login(t, fmt.Sprint("more", i))
+	}
+	base := s.URL + "/api/v1.0/users/"
+	for query, want := range map[string]struct {
+		count          int
+		next, previous string
+	}{
+		"?z=1&page_size=3": {20, base + "?page=2&page_size=3&z=1", ""},
+		"?page=2":          {20, base + "?page=3", base},
+		"?page=3&z=%C3%A9": {5, "", base + "?page=2&z=%C3%A9"},
+		"?page=last":       {5, "", base + "?page=2"},
+	} {
+		l, got := ask(query)
+		if len(got) != want.count || l.Count != 45 || text(l.Next) != want.next || text(l.Previous) != want.previous {
+			t.Errorf("%s: %d of %d, next %q, previous %q", query, len(got), l.Count, text(l.Next), text(l.Previous))
+		}
+	}
+	if got := s.request(t, asker, http.MethodGet, "/api/v1.0/users/?page=4", "", nil); got.Status != 404 || string(got.Body) != `{"detail":"Invalid page."}` {
+		t.Errorf("beyond the last page: %d %s", got.Status, got.Body)
+	}
+	if _, got := ask("?" + url.Values{"q": {"more1@example.org"}}.Encode()); len(got) == 0 || got[len(got)-1] == "" {
+		t.Errorf("search among many: %v", got)
+	}
+}
+
+func text(s *string) string {
+	if s == nil {
+		return ""
+	}
+	return *s
+}
+
+// Two edits at the same time both count: neither writes what it did not change.
+func TestUserEditsAtOnce(t *testing.T) {
+	t.Parallel()
+	s := startService(t, nil)
+	ada := s.login(t, "ada")
+	done := make(chan int)
+	header := http.Header{"X-Csrftoken": {token}, "Content-Type": {"application/json"}, "Cookie": {"csrftoken=" + token + "; " + s.cookie + "=" + ada.Secret}}
+	for i := range 20 {
+		for _, body := range []string{fmt.Sprintf(`{"timezone":"Etc/GMT+%d"}`, i%10), fmt.Sprintf(`{"language":%q}`, []string{"fr-fr", "de-de"}[i%2])} {
+			go func() {
+				done <- s.request(t, account{}, http.MethodPatch, "/api/v1.0/users/"+ada.ID.String()+"/", body, header).Status
+			}()
+		}
+		for range 2 {
+			if code := <-done; code != 200 {
+				t.Fatalf("status %d", code)
+			}
+		}
+		var zone, language string
+		if err := s.DB.QueryRow(t.Context(), `SELECT timezone, language FROM meet_user WHERE id = $1`, ada.ID).Scan(&zone, &language); err != nil {
+			t.Fatal(err)
+		}
+		if want := fmt.Sprintf("Etc/GMT+%d", i%10); zone != want || language != []string{"fr-fr", "de-de"}[i%2] {
+			t.Fatalf("round %d: %s %s", i, zone, language)
+		}
+	}
+}
