@@ -114,6 +114,7 @@ func Start(ctx context.Context, o Options) (*Stack, error) {
 	if s.OP, err = op.New(op.Options{Clients: []op.Client{{
 		ID: "meet", Secret: "development-client-secret",
 		RedirectURIs: []string{service + "callback/"}, PostLogoutURIs: []string{service + "logout-callback/"},
+		BackChannelLogoutURI: service + "backchannel-logout/",
 	}}, Users: Users()}); err != nil {
 		return s, fmt.Errorf("OpenID provider: %w", err)
 	}

@@ -3,11 +3,9 @@ package op
 import (
 	"context"
 	"embed"
-	"encoding/json"
 	"html/template"
 	"net/http"
 	"slices"
-	"time"
 
 	"github.com/zitadel/oidc/v3/pkg/oidc"
 	zop "github.com/zitadel/oidc/v3/pkg/op"
@@ -57,15 +55,15 @@ func (p *Provider) postLogin(w http.ResponseWriter, r *http.Request) {
 		showForm(w, http.StatusUnauthorized, form{ID: req.id, Username: username, Failed: true})
 		return
 	}
-	s := session{user: user, since: time.Now()}
+	s, secret := p.storage.addSession(user)
 	http.SetCookie(w, &http.Cookie{ // plain http on purpose
-		Name: sessionCookie, Value: p.storage.addSession(s), Path: "/", HttpOnly: true, SameSite: http.SameSiteLaxMode,
+		Name: sessionCookie, Value: secret, Path: "/", HttpOnly: true, SameSite: http.SameSiteLaxMode,
 	})
 	p.finish(w, r, req, s)
 }
 
 // finish sends the browser to the library, which sends it to the application.
-func (p *Provider) finish(w http.ResponseWriter, r *http.Request, req *authRequest, s session) {
+func (p *Provider) finish(w http.ResponseWriter, r *http.Request, req *authRequest, s *session) {
 	p.storage.authorize(req.id, s)
 	http.Redirect(w, r, zop.AuthCallbackURL(p.provider)(r.Context(), req.id), http.StatusFound)
 }
@@ -95,9 +93,4 @@ func showForm(w http.ResponseWriter, status int, f form) {
 
 func loggedOut(w http.ResponseWriter, _ *http.Request) {
 	_, _ = w.Write([]byte("You are logged out.\n")) // the reader may be gone
-}
-
-func writeJSON(w http.ResponseWriter, v any) {
-	w.Header().Set("Content-Type", "application/json")
-	_ = json.NewEncoder(w).Encode(v) // the reader may be gone
 }

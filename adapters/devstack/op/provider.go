@@ -3,7 +3,6 @@ package op
 import (
 	"context"
 	"crypto/rand"
-	"crypto/rsa"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -12,7 +11,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/zitadel/oidc/v3/pkg/crypto"
+	"github.com/go-jose/go-jose/v4"
 	"github.com/zitadel/oidc/v3/pkg/oidc"
 	zop "github.com/zitadel/oidc/v3/pkg/op"
 )
@@ -37,6 +36,9 @@ type Options struct {
 	Issuer  string
 	Clients []Client
 	Users   []User
+	// Algorithm signs ID tokens, signed userinfo and logout tokens: RS256 (the
+	// default), ES256, or HS256 with the secret of the client.
+	Algorithm jose.SignatureAlgorithm
 	// Log receives refused requests and errors; nil means nobody.
 	Log *slog.Logger
 }
@@ -49,6 +51,11 @@ type Client struct {
 	PostLogoutURIs []string
 	// SignedUserInfo makes userinfo a JWT (application/jwt) instead of JSON.
 	SignedUserInfo bool
+	// EncryptUserInfo encrypts userinfo, the JWT if it is one, else the JSON.
+	EncryptUserInfo *Encryption
+	// BackChannelLogoutURI is told (OpenID Connect Back-Channel Logout 1.0) when
+	// a session ends for which the client got tokens.
+	BackChannelLogoutURI string
 }
 
 // User is somebody who can log in. Whatever the scopes, userinfo has sub,
@@ -79,13 +86,17 @@ type Provider struct {
 	mu     sync.Mutex
 	issuer string
 	server *http.Server
+	tamper func(*Answer)
 }
 
 // New makes a provider that does not listen yet.
 func New(o Options) (*Provider, error) {
-	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if o.Algorithm == "" {
+		o.Algorithm = jose.RS256
+	}
+	key, err := newKey(o.Algorithm)
 	if err != nil {
-		return nil, fmt.Errorf("make the signing key of the OpenID provider: %w", err)
+		return nil, err
 	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
@@ -93,6 +104,7 @@ func New(o Options) (*Provider, error) {
 	p := &Provider{storage: newStorage(o, key), issuer: o.Issuer}
 	config := &zop.Config{
 		CodeMethodS256: true, AuthMethodPost: true, DefaultLogoutRedirectURI: loggedOutPath,
+		BackChannelLogoutSupported: true, BackChannelLogoutSessionSupported: true,
 		SupportedScopes: []string{"openid", "email", "profile", "given_name", "usual_name"},
 		SupportedClaims: []string{"sub", "iss", "aud", "exp", "iat", "nonce", "email", "email_verified", "given_name", "usual_name"},
 	}
@@ -101,7 +113,9 @@ func New(o Options) (*Provider, error) {
 	}
 	p.provider, err = zop.NewProvider(config, p.storage,
 		func(bool) (zop.IssuerFromRequest, error) { return p.issuerOf, nil },
-		zop.WithAllowInsecure(), zop.WithLogger(o.Log))
+		zop.WithAllowInsecure(), zop.WithLogger(o.Log),
+		zop.WithAccessTokenKeySet(ownKeys{p.storage}), zop.WithIDTokenHintKeySet(ownKeys{p.storage}),
+		zop.WithIDTokenHintVerifierOpts(zop.WithSupportedIDTokenHintSigningAlgorithms(string(o.Algorithm))))
 	if err != nil {
 		return nil, fmt.Errorf("make the OpenID provider: %w", err)
 	}
@@ -110,6 +124,8 @@ func New(o Options) (*Provider, error) {
 	mux.HandleFunc("GET "+loginPath, p.showLogin)
 	mux.HandleFunc("POST "+loginPath, p.postLogin)
 	mux.HandleFunc("GET "+loggedOutPath, loggedOut)
+	mux.HandleFunc(tokenPath, p.token)
+	mux.HandleFunc(jwksPath, p.jwks)
 	mux.HandleFunc(userInfoPath, p.userInfo)
 	mux.HandleFunc(endSessionPath, p.endSession)
 	p.handler = zop.NewIssuerInterceptor(p.issuerOf).Handler(mux)
@@ -202,24 +218,18 @@ func (p *Provider) userInfo(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "access token revoked or expired", http.StatusUnauthorized)
 		return
 	}
-	info := token.user.claims()
-	if !token.client.SignedUserInfo {
-		writeJSON(w, info)
-		return
+	a := &Answer{
+		Endpoint: UserInfoEndpoint, Client: token.client.ID, Sub: token.user.Sub, Status: http.StatusOK,
+		Header: http.Header{"Content-Type": {"application/json"}}, Body: token.user.claims(), Encrypt: token.client.EncryptUserInfo,
 	}
-	info["iss"], info["aud"] = zop.IssuerFromContext(ctx), token.client.ID
-	signer, err := zop.SignerFromKey(p.storage.key)
-	if err != nil {
-		http.Error(w, err.Error(), http.StatusInternalServerError)
-		return
+	if token.client.SignedUserInfo {
+		a.Body["iss"], a.Body["aud"] = zop.IssuerFromContext(ctx), a.Client
+		a.Token = p.storage.newToken(a.Client, "JWT", a.Body)
 	}
-	signed, err := crypto.Sign(info, signer)
-	if err != nil {
-		http.Error(w, err.Error(), http.StatusInternalServerError)
-		return
+	if a.Token != nil || a.Encrypt != nil {
+		a.Header.Set("Content-Type", "application/jwt")
 	}
-	w.Header().Set("Content-Type", "application/jwt")
-	_, _ = w.Write([]byte(signed)) // the reader may be gone
+	p.send(w, r, a)
 }
 
 // claims builds the userinfo answer.

@@ -408,6 +408,7 @@ func TestDiscovery(t *testing.T) {
 		"jwks_uri": e.JWKS, "end_session_endpoint": e.EndSession, "introspection_endpoint": e.Introspection,
 		"code_challenge_methods_supported":      []any{"S256"},
 		"id_token_signing_alg_values_supported": []any{"RS256"},
+		"backchannel_logout_supported":          true, "backchannel_logout_session_supported": true,
 	} {
 		if diff := cmp.Diff(want, got[name]); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", name, diff)

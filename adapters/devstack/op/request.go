@@ -18,7 +18,7 @@ type authRequest struct {
 }
 
 // accepts reports whether a session answers the request without a form.
-func (r *authRequest) accepts(s session) bool {
+func (r *authRequest) accepts(s *session) bool {
 	if r.hint != "" && r.hint != s.user.Sub {
 		return false
 	}
@@ -27,7 +27,6 @@ func (r *authRequest) accepts(s session) bool {
 }
 
 func (r *authRequest) GetID() string          { return r.id }
-func (r *authRequest) GetACR() string         { return "" }
 func (r *authRequest) GetAudience() []string  { return []string{r.ClientID} }
 func (r *authRequest) GetClientID() string    { return r.ClientID }
 func (r *authRequest) GetNonce() string       { return r.Nonce }
@@ -38,6 +37,14 @@ func (r *authRequest) Done() bool             { return r.by != nil }
 
 func (r *authRequest) GetResponseType() oidc.ResponseType { return r.ResponseType }
 func (r *authRequest) GetResponseMode() oidc.ResponseMode { return r.ResponseMode }
+
+// GetACR claims that the first wish of acr_values was fulfilled.
+func (r *authRequest) GetACR() string {
+	if len(r.ACRValues) == 0 {
+		return ""
+	}
+	return r.ACRValues[0]
+}
 
 func (r *authRequest) GetAMR() []string {
 	if r.by == nil {

@@ -3,9 +3,10 @@ package op
 import (
 	"context"
 	"crypto/rand"
-	"crypto/rsa"
 	"crypto/subtle"
 	"errors"
+	"log/slog"
+	"net/http"
 	"slices"
 	"sync"
 	"time"
@@ -21,27 +22,33 @@ var (
 	errUnknownClient  = errors.New("unknown client")
 	errUnknownRequest = errors.New("unknown or finished authorization request")
 	errUnknownToken   = errors.New("unknown, revoked or expired token")
+	errUnknownKey     = errors.New("not signed by this provider")
 	errWrongSecret    = errors.New("wrong client secret")
 )
 
 // storage is the memory behind the library: its zop.Storage.
 type storage struct {
-	key     signingKey
-	clients map[string]Client
-	users   map[string]*User // by user name
+	algorithm jose.SignatureAlgorithm // of what clients verify
+	clients   map[string]Client
+	users     map[string]*User // by user name
+	client    *http.Client     // for the notices to clients
+	log       *slog.Logger
 
 	mu        sync.Mutex
-	redirects []string // allowed for all clients
+	keys      []signingKey // the last one signs
+	redirects []string     // allowed for all clients
 	requests  map[string]*authRequest
-	codes     map[string]string // code → request
-	sessions  map[string]session
+	codes     map[string]string   // code → request
+	sessions  map[string]*session // by the secret in the cookie
 	tokens    map[string]token
 }
 
 // session is a browser that has logged in here.
 type session struct {
-	user  *User
-	since time.Time
+	sid     string // what clients know it by
+	user    *User
+	since   time.Time
+	clients map[string]bool // that got tokens; guarded by the storage
 }
 
 type token struct {
@@ -51,11 +58,12 @@ type token struct {
 	expires time.Time
 }
 
-func newStorage(o Options, key *rsa.PrivateKey) *storage {
+func newStorage(o Options, key signingKey) *storage {
 	s := &storage{
-		key: signingKey{rand.Text(), key}, clients: map[string]Client{}, users: map[string]*User{},
-		requests: map[string]*authRequest{}, codes: map[string]string{},
-		sessions: map[string]session{}, tokens: map[string]token{},
+		algorithm: o.Algorithm, clients: map[string]Client{}, users: map[string]*User{}, log: o.Log,
+		client: &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }},
+		keys:   []signingKey{key}, requests: map[string]*authRequest{}, codes: map[string]string{},
+		sessions: map[string]*session{}, tokens: map[string]token{},
 	}
 	for _, c := range o.Clients {
 		s.clients[c.ID] = c
@@ -71,19 +79,20 @@ func (s *storage) login(username, password string) (*User, bool) {
 	return u, ok && u.Password == password
 }
 
-func (s *storage) session(id string) (session, bool) {
+func (s *storage) session(id string) (*session, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	found, ok := s.sessions[id]
 	return found, ok
 }
 
-func (s *storage) addSession(n session) (id string) {
+// addSession starts a session of somebody who has logged in just now.
+func (s *storage) addSession(u *User) (*session, string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	id = rand.Text()
-	s.sessions[id] = n
-	return id
+	secret := rand.Text()
+	s.sessions[secret] = &session{sid: rand.Text(), user: u, since: time.Now(), clients: map[string]bool{}}
+	return s.sessions[secret], secret
 }
 
 // request returns a copy of the authorization request.
@@ -98,11 +107,11 @@ func (s *storage) request(id string) (*authRequest, bool) {
 	return &snapshot, true
 }
 
-func (s *storage) authorize(id string, by session) {
+func (s *storage) authorize(id string, by *session) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if r, ok := s.requests[id]; ok {
-		r.by = &by
+		r.by = by
 	}
 }
 
@@ -159,6 +168,7 @@ func (s *storage) CreateAccessToken(_ context.Context, r zop.TokenRequest) (stri
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	req.by.clients[req.ClientID] = true
 	id, expires := rand.Text(), time.Now().Add(tokenLifetime)
 	s.tokens[id] = token{user: req.by.user, client: s.clients[req.ClientID], scopes: req.Scopes, expires: expires}
 	return id, expires, nil
@@ -177,15 +187,15 @@ func (s *storage) GetRefreshTokenInfo(context.Context, string, string) (string, 
 }
 
 // TerminateSession ends the session of the browser that asks and, if it showed
-// an id_token_hint, all sessions of that user.
+// an id_token_hint, all sessions of that user. The clients hear of it before the
+// browser goes on; what one of them answers does not hold it up.
 func (s *storage) TerminateSession(ctx context.Context, sub, _ string) error {
 	browser, _ := ctx.Value(sessionKey{}).(string)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for id, one := range s.sessions {
-		if id == browser || sub != "" && one.user.Sub == sub {
-			delete(s.sessions, id)
-		}
+	ended := s.endSessions(func(id string, one *session) bool {
+		return id == browser || sub != "" && one.user.Sub == sub
+	})
+	if err := s.notify(ctx, zop.IssuerFromContext(ctx), ended); err != nil {
+		s.log.WarnContext(ctx, "back-channel logout", "error", err)
 	}
 	return nil
 }
@@ -239,6 +249,14 @@ func (s *storage) SetUserinfoFromScopes(_ context.Context, out *oidc.UserInfo, s
 	return nil
 }
 
+// SetUserinfoFromRequest adds to an ID token which session it comes from.
+func (s *storage) SetUserinfoFromRequest(_ context.Context, out *oidc.UserInfo, r zop.IDTokenRequest, _ []string) error {
+	if req, ok := r.(*authRequest); ok && req.by != nil {
+		out.AppendClaims("sid", req.by.sid)
+	}
+	return nil
+}
+
 // SetUserinfoFromToken is not reached: Provider.userInfo answers.
 func (s *storage) SetUserinfoFromToken(context.Context, *oidc.UserInfo, string, string, string) error {
 	return nil
@@ -257,29 +275,3 @@ func (s *storage) ValidateJWTProfileScopes(context.Context, string, []string) ([
 }
 
 func (s *storage) Health(context.Context) error { return nil }
-
-func (s *storage) SigningKey(context.Context) (zop.SigningKey, error) { return s.key, nil }
-
-func (s *storage) SignatureAlgorithms(context.Context) ([]jose.SignatureAlgorithm, error) {
-	return []jose.SignatureAlgorithm{jose.RS256}, nil
-}
-
-func (s *storage) KeySet(context.Context) ([]zop.Key, error) {
-	return []zop.Key{publicKey(s.key)}, nil
-}
-
-type signingKey struct {
-	id      string
-	private *rsa.PrivateKey
-}
-
-func (k signingKey) ID() string                                  { return k.id }
-func (k signingKey) SignatureAlgorithm() jose.SignatureAlgorithm { return jose.RS256 }
-func (k signingKey) Key() any                                    { return k.private }
-
-type publicKey signingKey
-
-func (k publicKey) ID() string                         { return k.id }
-func (k publicKey) Algorithm() jose.SignatureAlgorithm { return jose.RS256 }
-func (k publicKey) Use() string                        { return "sig" }
-func (k publicKey) Key() any                           { return &k.private.PublicKey }
