@@ -16,13 +16,17 @@ import (
 
 // provider starts an OpenID provider that knows ada, and the service's
 // configuration for it.
-func provider(t *testing.T, users ...op.User) (*op.Provider, map[string]string) {
+func provider(t *testing.T, o op.Options) (*op.Provider, map[string]string) {
 	t.Helper()
-	ada := op.User{
+	if o.Clients == nil {
+		o.Clients = []op.Client{{}}
+	}
+	o.Clients[0].ID, o.Clients[0].Secret = "meet", "client-secret"
+	o.Users = append(o.Users, op.User{
 		Sub: "sub-ada", Username: "ada", Password: "ada", Email: "ada@example.org", EmailVerified: true,
 		GivenName: "Ada", UsualName: "Lovelace",
-	}
-	p, err := op.New(op.Options{Clients: []op.Client{{ID: "meet", Secret: "client-secret"}}, Users: append(users, ada)})
+	})
+	p, err := op.New(o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -41,11 +45,18 @@ func provider(t *testing.T, users ...op.User) (*op.Provider, map[string]string) 
 // signIn is the service with a provider that sends people back to it.
 func signIn(t *testing.T, env map[string]string, users ...op.User) *service {
 	t.Helper()
-	p, vars := provider(t, users...)
+	s, _ := signInAt(t, env, op.Options{Users: users})
+	return s
+}
+
+// signInAt is signIn with a provider of a kind.
+func signInAt(t *testing.T, env map[string]string, o op.Options) (*service, *op.Provider) {
+	t.Helper()
+	p, vars := provider(t, o)
 	maps.Copy(vars, env)
 	s := startService(t, vars)
 	p.AllowRedirect(s.URL+"/api/v1.0/callback/", s.URL+"/api/v1.0/logout-callback/")
-	return s
+	return s, p
 }
 
 // visitor is a browser that follows every redirect by hand.

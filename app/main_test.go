@@ -1,6 +1,7 @@
 package app_test
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
@@ -11,6 +12,7 @@ import (
 	"net/http"
 	"os"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -44,6 +46,7 @@ type service struct {
 
 	client *http.Client
 	cookie string       // name of the session cookie
+	logs   lockedBuffer
 	offset atomic.Int64 // of the program's clock
 }
 
@@ -90,7 +93,7 @@ func startService(t *testing.T, env map[string]string) *service {
 		Timeout:       time.Minute,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}
-	log := slog.New(slog.NewJSONHandler(t.Output(), nil))
+	log := slog.New(slog.NewJSONHandler(io.MultiWriter(t.Output(), &s.logs), nil))
 	a, err := app.New(t.Context(), conf, log, s.now)
 	if err != nil {
 		t.Fatal(err)
@@ -117,6 +120,24 @@ func startService(t *testing.T, env map[string]string) *service {
 	}
 	t.Cleanup(s.DB.Close)
 	return s
+}
+
+// lockedBuffer is written by the program and read by the test.
+type lockedBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (b *lockedBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.Write(p)
+}
+
+func (b *lockedBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.String()
 }
 
 // storeEnv is the configuration for a store.

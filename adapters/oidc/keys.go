@@ -30,12 +30,21 @@ var (
 	errUnknownKey = errors.New("the provider has no key of that name and algorithm")
 )
 
+// minSecret is the longest secret the library insists on, in bytes (HS512).
+const minSecret = 64
+
 // secretKey verifies what the provider signed with the client's secret.
 type secretKey string
 
 // VerifySignature implements oidc.KeySet.
 func (k secretKey) VerifySignature(_ context.Context, jws *jose.JSONWebSignature) ([]byte, error) {
-	payload, err := jws.Verify([]byte(k))
+	key := []byte(k)
+	if len(key) < minSecret {
+		// The library wants long secrets. Zeros at the end of a short one change
+		// no HMAC: that is how it is defined (RFC 2104).
+		key = append(key, make([]byte, minSecret-len(key))...)
+	}
+	payload, err := jws.Verify(key)
 	if err != nil {
 		return nil, fmt.Errorf("verify with the client secret: %w", err)
 	}
