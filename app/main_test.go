@@ -45,7 +45,7 @@ type service struct {
 	DB  *pgxpool.Pool // of the test, not of the program
 
 	client *http.Client
-	cookie string       // name of the session cookie
+	cookie string // name of the session cookie
 	logs   lockedBuffer
 	offset atomic.Int64 // of the program's clock
 }

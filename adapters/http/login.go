@@ -2,6 +2,7 @@ package http
 
 import (
 	"crypto/rand"
+	"fmt"
 	"math/big"
 	"net/http"
 	"net/url"
@@ -100,7 +101,21 @@ func (s *Server) follow(c echo.Context, to accounts.Redirect, err error) error {
 		}
 		c.SetCookie(s.cookie(csrfCookie, token, csrfAge, false))
 	}
-	return c.Redirect(http.StatusFound, to.URL)
+	return c.Redirect(http.StatusFound, escaped(to.URL))
+}
+
+// escaped makes an address fit for a header: what is no ASCII, and what stands
+// in no address, is percent-encoded.
+func escaped(address string) string {
+	var b strings.Builder
+	for i := range len(address) {
+		if c := address[i]; c <= ' ' || c >= 0x7f || strings.IndexByte(`"<>^{|}`+"`", c) >= 0 {
+			fmt.Fprintf(&b, "%%%02X", c)
+		} else {
+			b.WriteByte(c)
+		}
+	}
+	return b.String()
 }
 
 func (s *Server) cookie(name, value string, maxAge int, httpOnly bool) *http.Cookie {
