@@ -23,7 +23,7 @@ type conn interface {
 var q = db.New()
 
 // Store is the database. Outbox gives the job queue that belongs to a
-// transaction; it must be set before InTx is used.
+// transaction; a program that notes no jobs leaves it nil.
 type Store struct {
 	Pool   *pgxpool.Pool
 	Outbox func(pgx.Tx) ports.Jobs
@@ -38,7 +38,9 @@ func (s *Store) Repos() ports.Repos { return repos(s.Pool) }
 func (s *Store) InTx(ctx context.Context, fn func(ports.Repos) error) error {
 	err := pgx.BeginFunc(ctx, s.Pool, func(tx pgx.Tx) error {
 		r := repos(tx)
-		r.Jobs = s.Outbox(tx)
+		if s.Outbox != nil {
+			r.Jobs = s.Outbox(tx)
+		}
 		return fn(r)
 	})
 	return translate(err, "transaction")

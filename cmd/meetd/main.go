@@ -20,6 +20,7 @@ Commands:
   serve    answer HTTP and work on jobs
   migrate  bring the database to what this version needs
   config   show the effective configuration; secrets are masked
+  end-sessions  log somebody out everywhere
 
 meetd COMMAND --help tells the options of a command.
 `
@@ -39,6 +40,7 @@ func run(ctx context.Context, args []string, lookup func(string) (string, bool),
 	}
 	commands := map[string]func(context.Context, *app.Config, []string, io.Writer, io.Writer) error{
 		"serve": serve, "migrate": migrate, "config": showConfig,
+		"end-sessions": endSessions,
 	}
 	do, ok := commands[command]
 	switch {

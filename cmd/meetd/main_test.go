@@ -9,6 +9,8 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/jackc/pgx/v5"
+
 	"meetd/adapters/devstack/pgtest"
 )
 
@@ -138,5 +140,67 @@ func TestMigrateAndServe(t *testing.T) {
 	}
 	if !strings.Contains(out.String(), `"route":"/__heartbeat__","status":200`) {
 		t.Errorf("the request was not logged: %s", out.String())
+	}
+}
+
+func TestEndSessions(t *testing.T) {
+	t.Parallel()
+	dsn := pgtest.DSN(t)
+	env := lookup(map[string]string{"DATABASE_URL": dsn})
+	c, err := pgx.Connect(t.Context(), dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close(context.WithoutCancel(t.Context())) //nolint:errcheck // the database is thrown away
+	add := func(id, sub, email string) {
+		t.Helper()
+		if _, err := c.Exec(t.Context(), `INSERT INTO meet_user (id, password, is_superuser, created_at, updated_at, sub, email, language, timezone,
+			is_device, is_staff, is_active, default_room_configuration)
+			VALUES ($1, '!', false, now(), now(), $2, $3, 'en-us', 'UTC', false, false, true, '{}')`, id, sub, email); err != nil {
+			t.Fatal(err)
+		}
+	}
+	const ada, bob = "11111111-1111-4111-8111-111111111111", "22222222-2222-4222-8222-222222222222"
+	add(ada, "sub-ada", "ada@example.org")
+	add(bob, "sub-bob", "bob@example.org")
+	add("33333333-3333-4333-8333-333333333333", "sub-bob2", "BOB@example.org")
+	for _, step := range []struct {
+		args []string
+		code int
+		out  string
+		err  string
+	}{
+		{[]string{"ADA@example.org"}, 0, "2 session(s) ended.\n", ""},
+		{[]string{"sub-ada"}, 0, "2 session(s) ended.\n", ""},
+		{[]string{ada}, 0, "2 session(s) ended.\n", ""},
+		{[]string{"sub-bob"}, 0, "0 session(s) ended.\n", ""},
+		{[]string{"bob@example.org"}, 1, "", "several accounts share"},
+		{[]string{"nobody"}, 1, "", "no account has"},
+		{nil, 2, "", "Usage: meetd end-sessions USER"},
+		{[]string{"a", "b"}, 2, "", "Usage: meetd end-sessions USER"},
+		{[]string{"--help"}, 0, "", "Usage: meetd end-sessions USER"},
+	} {
+		if _, err := c.Exec(t.Context(), `DELETE FROM meetd.session`); err != nil {
+			t.Fatal(err)
+		}
+		for i := range 3 {
+			owner := any(ada)
+			if i == 2 {
+				owner = nil
+			}
+			if _, err := c.Exec(t.Context(), `INSERT INTO meetd.session (id_hash, user_id, data, created_at, expires_at)
+				VALUES ($1, $2, '{}', now(), now() + interval '1 hour')`, []byte{byte(i)}, owner); err != nil {
+				t.Fatal(err)
+			}
+		}
+		var out, errs bytes.Buffer
+		code := run(t.Context(), append([]string{"end-sessions"}, step.args...), env, &out, &errs)
+		if code != step.code || out.String() != step.out || !strings.Contains(errs.String(), step.err) {
+			t.Errorf("%v: code %d, %q, %q", step.args, code, out.String(), errs.String())
+		}
+	}
+	var trail int
+	if err := c.QueryRow(t.Context(), `SELECT count(*) FROM meetd.audit_event WHERE action = 'sessions_ended'`).Scan(&trail); err != nil || trail != 4 {
+		t.Errorf("%d are written down, %v", trail, err)
 	}
 }
