@@ -17,6 +17,7 @@ import (
 
 	"github.com/go-jose/go-jose/v4"
 	"github.com/google/go-cmp/cmp"
+	"github.com/jackc/pgx/v5"
 
 	"meetd/adapters/devstack/op"
 )
@@ -518,19 +519,20 @@ func (s *service) addUser(t *testing.T, sub, email any) {
 // accounts lists what is stored, as "sub e-mail full short", sorted.
 func (s *service) accounts(t *testing.T) []string {
 	t.Helper()
-	rows, err := s.DB.Query(t.Context(), `SELECT concat_ws(' ', coalesce(sub, '-'), coalesce(email, '-'), coalesce(full_name, '-'), coalesce(short_name, '-'))
+	return s.lines(t, `SELECT concat_ws(' ', coalesce(sub, '-'), coalesce(email, '-'), coalesce(full_name, '-'), coalesce(short_name, '-'))
 		FROM meet_user ORDER BY 1`)
+}
+
+// lines asks the database for texts.
+func (s *service) lines(t *testing.T, query string) []string {
+	t.Helper()
+	rows, err := s.DB.Query(t.Context(), query)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer rows.Close()
-	var all []string
-	for rows.Next() {
-		var one string
-		if err := rows.Scan(&one); err != nil {
-			t.Fatal(err)
-		}
-		all = append(all, one)
+	all, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		t.Fatal(err)
 	}
 	return all
 }

@@ -18,22 +18,9 @@ import (
 // trail lists what the audit trail says, oldest first, as "action by about".
 func (s *service) trail(t *testing.T) []string {
 	t.Helper()
-	rows, err := s.DB.Query(t.Context(), `SELECT e.action || ' by ' || coalesce(a.sub, 'nobody') || ' about ' || coalesce(b.sub, nullif(e.subject, ''), 'nobody') ||
+	return s.lines(t, `SELECT e.action || ' by ' || coalesce(a.sub, 'nobody') || ' about ' || coalesce(b.sub, nullif(e.subject, ''), 'nobody') ||
 			coalesce(' ' || (SELECT string_agg(v, ',' ORDER BY k) FROM jsonb_each_text(e.details) d (k, v) WHERE v <> ''), '')
 		FROM meetd.audit_event e LEFT JOIN meet_user a ON a.id = e.actor_id LEFT JOIN meet_user b ON b.id::text = e.subject ORDER BY e.id`)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer rows.Close()
-	var all []string
-	for rows.Next() {
-		var one string
-		if err := rows.Scan(&one); err != nil {
-			t.Fatal(err)
-		}
-		all = append(all, one)
-	}
-	return all
 }
 
 // What a login does to the session that was there (oidc.md §5).
@@ -52,11 +39,15 @@ func TestSessionAtLogin(t *testing.T) {
 	if first == second || firstToken == secondToken {
 		t.Error("a second login kept the session or the CSRF token")
 	}
+	pending := logoutState(t, v)
 	// Another person in the same browser: the provider forgets ada first.
 	v.client.Jar.SetCookies(provider, []*http.Cookie{{Name: v.providerCookie(provider), MaxAge: -1, Path: "/"}})
 	resp := v.login("?returnTo=/c", "bob")
 	if _, me := v.me(); resp.Header.Get("Location") != "/c" || !strings.Contains(me, "bob@example.org") {
 		t.Errorf("another person: to %s, then %s", resp.Header.Get("Location"), me)
+	}
+	if resp, _ := v.get("/api/v1.0/logout-callback/?state=" + pending); resp.StatusCode != 400 {
+		t.Errorf("the logout of another person: %d", resp.StatusCode)
 	}
 	if resp, _ := v.get("/api/v1.0/logout"); !strings.Contains(resp.Header.Get("Location"), "id_token_hint=") {
 		t.Errorf("the ID token was lost: %s", resp.Header.Get("Location"))
