@@ -182,6 +182,9 @@ func TestRefusals(t *testing.T) {
 		if code, _ := v.me(); (code == 200) != c.stays {
 			t.Errorf("%s: afterwards %d", name, code)
 		}
+		if c.known && (v.cookie(s.cookie) != "") != c.stays {
+			t.Errorf("%s: the cookie is %q", name, v.cookie(s.cookie))
+		}
 	}
 	// The flag of a silent login works once, and only for that login.
 	v := s.visitor(t)
