@@ -132,16 +132,17 @@ func build(ctx context.Context, c *Config, pool *pgxpool.Pool, log *slog.Logger,
 	accountSvc := &accounts.Service{
 		Store: store, Provider: newProvider(c.OIDC, log), Config: accountConfig(c), Now: now, NewID: uuid.New, Log: log,
 	}
+	roomSvc := &rooms.Service{
+		Store: store, Tokens: tokens, Conference: conference, Config: roomConfig(c), Now: now, NewID: uuid.New, Log: log,
+	}
 	httpConf, err := httpConfig(c)
 	if err != nil {
 		return nil, err
 	}
 	server := &httpapi.Server{
-		Config:   httpConf,
-		Accounts: accountSvc,
-		Rooms: &rooms.Service{
-			Store: store, Tokens: tokens, Config: roomConfig(c), Now: now, NewID: uuid.New, Log: log,
-		},
+		Config:     httpConf,
+		Accounts:   accountSvc,
+		Rooms:      roomSvc,
 		Recordings: recordingSvc,
 		Media: &media.Service{
 			Checks: postgres.NewMediaChecks(pool), Signer: bucket, Objects: bucket, OwnHost: httpConf.OwnHost, Now: now,
@@ -152,7 +153,8 @@ func build(ctx context.Context, c *Config, pool *pgxpool.Pool, log *slog.Logger,
 		Now:      now,
 		Log:      log,
 	}
-	queue, err := jobs.New(pool, jobs.Config{Workers: 10, Reconcile: c.Recording.ReconcilePeriod}, recordingSvc, accountSvc, quiet(log, c.Log.Root))
+	services := jobs.Services{Accounts: accountSvc, Rooms: roomSvc, Recordings: recordingSvc}
+	queue, err := jobs.New(pool, jobs.Config{Workers: 10, Reconcile: c.Recording.ReconcilePeriod}, services, quiet(log, c.Log.Root))
 	if err != nil {
 		return nil, err
 	}

@@ -73,9 +73,16 @@ func newWorld(t *testing.T, s *service) (people map[string]account, names map[st
 	room := s.room(t, people["ada"])
 	id := s.recording(t, screen, "saved", roles{people["ada"]: "owner", people["abe"]: "administrator", people["mel"]: "member"})
 	for name, role := range map[string]string{"abe": "administrator", "mel": "member"} {
+		id := uuid.New()
 		s.exec(t, `INSERT INTO meet_resource_access (id, created_at, updated_at, role, resource_id, user_id)
-			VALUES ($1, now(), now(), $2, $3, $4)`, uuid.New(), role, room, people[name].ID)
+			VALUES ($1, now() + make_interval(secs => $5), now(), $2, $3, $4)`, id, role, room, people[name].ID, len(name)+len(role))
+		names[name+".access"] = id.String()
 	}
+	var own uuid.UUID
+	if err := s.DB.QueryRow(t.Context(), `SELECT id FROM meet_resource_access WHERE resource_id = $1 AND role = 'owner'`, room).Scan(&own); err != nil {
+		t.Fatal(err)
+	}
+	names["ada.access"] = own.String()
 	names["room"], names["slug"], names["recording"] = room.String(), "room-"+room.String()[:8], id.String()
 	for name, level := range map[string]string{"public": "public", "trusted": "trusted"} {
 		other := s.room(t, people["ada"])

@@ -219,19 +219,13 @@ func (s *service) room(t *testing.T, owner account) uuid.UUID {
 // roles are who may do what with a recording.
 type roles map[account]string
 
-// recording makes a recording in a room of its own.
+// recording makes a recording in a room of its own, whose owner is nobody of
+// those with access.
 func (s *service) recording(t *testing.T, mode, status string, access roles) uuid.UUID {
 	t.Helper()
 	id := uuid.New()
-	var owner account
-	for a := range access {
-		owner = a
-	}
-	if owner.ID == uuid.Nil {
-		owner = s.login(t, "owner-"+id.String())
-	}
 	s.exec(t, `INSERT INTO meet_recording (id, created_at, updated_at, status, room_id, mode, options, worker_id)
-		VALUES ($1, now(), now(), $2, $3, $4, '{}', $5)`, id, status, s.room(t, owner), mode, "EG_"+id.String())
+		VALUES ($1, now(), now(), $2, $3, $4, '{}', $5)`, id, status, s.room(t, s.login(t, "owner-"+id.String())), mode, "EG_"+id.String())
 	for a, role := range access {
 		s.exec(t, `INSERT INTO meet_recording_access (id, created_at, updated_at, team, role, recording_id, user_id)
 			VALUES ($1, now(), now(), '', $2, $3, $4)`, uuid.New(), role, id, a.ID)

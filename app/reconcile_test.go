@@ -99,6 +99,8 @@ func TestReconcile(t *testing.T) {
 	if err := s.DB.QueryRow(t.Context(), `SELECT room_id FROM meet_recording WHERE id = $1`, ids["failed, webhook lost"]).Scan(&room); err != nil {
 		t.Fatal(err)
 	}
+	s.exec(t, `INSERT INTO meet_resource_access (id, created_at, updated_at, role, resource_id, user_id)
+		VALUES (gen_random_uuid(), now(), now(), 'administrator', $1, $2)`, room, ada.ID)
 	wantAnswer(t, "start again", s.start(t, ada, room, `{"mode":"screen_recording"}`), 201, "")
 }
 

@@ -11,4 +11,7 @@ import (
 type Jobs interface {
 	// ShowRecording tells the participants of the room how far its recording is.
 	ShowRecording(ctx context.Context, room uuid.UUID) error
+	// ShowRoom tells the participants of the room its access level and
+	// configuration.
+	ShowRoom(ctx context.Context, room uuid.UUID) error
 }

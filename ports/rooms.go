@@ -2,6 +2,7 @@ package ports
 
 import (
 	"context"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -10,14 +11,13 @@ import (
 	"meetd/domain/user"
 )
 
-// RoomAccess is the role of one account on a room.
-type RoomAccess struct {
-	ID   uuid.UUID
-	User *user.User
+// HeldRoom is a room and the role somebody has on it.
+type HeldRoom struct {
+	*room.Room
 	Role access.Role
 }
 
-// Rooms keeps rooms and who has a role on them.
+// Rooms keeps rooms.
 type Rooms interface {
 	// Create stores r and the owner's access with the given id. A taken slug is
 	// fault.Conflict with code "room_slug", a taken PIN one with "room_pin".
@@ -27,10 +27,52 @@ type Rooms interface {
 	// Find takes what stands in a path: an id in any form, else a name, which is
 	// made a slug first (http-users-rooms.md §2.1). fault.NotFound for neither.
 	Find(ctx context.Context, identifier string) (*room.Room, error)
-	// Role is the user's role on the room; access.None when there is none.
-	Role(ctx context.Context, id, user uuid.UUID) (access.Role, error)
-	// Accesses lists all roles on the room, newest first.
-	Accesses(ctx context.Context, id uuid.UUID) ([]RoomAccess, error)
+	// List returns a page of the rooms on which the user has a role, by name,
+	// and how many there are.
+	List(ctx context.Context, user uuid.UUID, offset, limit int) ([]HeldRoom, int, error)
+	// Update locks the room, applies fn, stores and returns the result; on fn's
+	// error nothing is stored. Faults as in Create and Get.
+	Update(ctx context.Context, id uuid.UUID, at time.Time, fn func(*room.Room) error) (*room.Room, error)
+	// Delete removes the room and what hangs on it: accesses, recordings, their
+	// accesses. fault.NotFound as in Get.
+	Delete(ctx context.Context, id uuid.UUID) error
 	// PINTaken reports whether a room has this PIN.
 	PINTaken(ctx context.Context, pin string) (bool, error)
+}
+
+// RoomAccess is the role of one account on a room.
+type RoomAccess struct {
+	ID     uuid.UUID
+	RoomID uuid.UUID
+	UserID uuid.UUID
+	Role   access.Role
+}
+
+// RoomMember is an access with the account it is of.
+type RoomMember struct {
+	RoomAccess
+	User *user.User
+}
+
+// RoomAccesses keeps who has a role on which room.
+type RoomAccesses interface {
+	// Role is the user's role on the room; access.None when there is none.
+	Role(ctx context.Context, room, user uuid.UUID) (access.Role, error)
+	// Members lists all roles on the rooms, by room, newest first.
+	Members(ctx context.Context, rooms ...uuid.UUID) (map[uuid.UUID][]RoomMember, error)
+	// Administered returns a page of the accesses of all rooms the user
+	// administers, newest first, and how many there are.
+	Administered(ctx context.Context, user uuid.UUID, offset, limit int) ([]RoomAccess, int, error)
+	// Get returns fault.NotFound for an unknown id.
+	Get(ctx context.Context, id uuid.UUID) (RoomAccess, error)
+	// Lock keeps other transactions from changing who has a role on the room
+	// until this one ends. fault.NotFound for an unknown room.
+	Lock(ctx context.Context, room uuid.UUID) error
+	// Owners counts the owners of the room.
+	Owners(ctx context.Context, room uuid.UUID) (int, error)
+	// Save stores a new access or the role of one that is there. A second one of
+	// a user on a room is fault.Conflict.
+	Save(ctx context.Context, a RoomAccess, at time.Time) error
+	// Delete removes an access; one that is not there is no error.
+	Delete(ctx context.Context, id uuid.UUID) error
 }

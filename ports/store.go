@@ -18,6 +18,7 @@ type Repos struct {
 	Sessions   Sessions
 	UsedTokens UsedTokens
 	Rooms      Rooms
+	Accesses   RoomAccesses
 	Recordings Recordings
 	Events     Events
 	Jobs       Jobs

@@ -50,6 +50,11 @@ var codes = map[string]wire{
 	"room":            {404, "detail", "No Room matches the given query."},
 	"room_privileges": {403, "detail", "You must have privileges on room to perform this action."},
 
+	"room_access":       {404, "detail", "No ResourceAccess matches the given query."},
+	"room_access_add":   {403, "detail", "You must be administrator or owner of a room to add accesses to it."},
+	"room_access_owner": {403, "detail", "Only owners of a room can assign other users as owners."},
+	"room_last_owner":   {403, "detail", "A resource should keep at least one owner."},
+
 	"recording":             {404, "detail", "No Recording matches the given query."},
 	"recording_request":     {400, "detail", "Invalid request."},
 	"recording_open":        {409, "error", "A recording is already in progress for room %s"},

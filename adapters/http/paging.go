@@ -12,8 +12,18 @@ import (
 	"meetd/domain/fault"
 )
 
-// pageSize is how many entries a page has (settings.md §2).
-const pageSize = 20
+// pageSize is how many entries a page has, maxPageSize how many it may have
+// where a client can choose (http-overview.md §5).
+const pageSize, maxPageSize = 20, 100
+
+// chosenSize is the page_size of a request; what makes no sense is not heard.
+func chosenSize(c echo.Context) int {
+	n, err := strconv.Atoi(strings.TrimSpace(c.QueryParam("page_size")))
+	if err != nil || n < 1 {
+		return pageSize
+	}
+	return min(n, maxPageSize)
+}
 
 // listBody is a page of a list (http-overview.md §5).
 type listBody struct {
@@ -23,9 +33,9 @@ type listBody struct {
 	Results  []any   `json:"results"`
 }
 
-// respondPage answers with the page that is asked for. fetch returns at most
+// respondPage answers with the page of that size that is asked for. fetch returns at most
 // limit entries from offset on, and how many there are.
-func respondPage[T any](s *Server, c echo.Context, fetch func(offset, limit int) ([]T, int, error), toBody func(T) any) error {
+func respondPage[T any](s *Server, c echo.Context, size int, fetch func(offset, limit int) ([]T, int, error), toBody func(T) (any, error)) error {
 	number, last, ok := askedPage(c.QueryParam("page"))
 	if !ok {
 		return fault.New(fault.NotFound, "page")
@@ -35,20 +45,22 @@ func respondPage[T any](s *Server, c echo.Context, fetch func(offset, limit int)
 		if err != nil {
 			return err
 		}
-		number = max(1, (count+pageSize-1)/pageSize)
+		number = max(1, (count+size-1)/size)
 	}
-	items, count, err := fetch((number-1)*pageSize, pageSize)
+	items, count, err := fetch((number-1)*size, size)
 	if err != nil {
 		return err
 	}
-	if number > 1 && (number-1)*pageSize >= count {
+	if number > 1 && (number-1)*size >= count {
 		return fault.New(fault.NotFound, "page")
 	}
 	body := listBody{Count: count, Results: make([]any, len(items))}
 	for i, item := range items {
-		body.Results[i] = toBody(item)
+		if body.Results[i], err = toBody(item); err != nil {
+			return err
+		}
 	}
-	if number*pageSize < count {
+	if number*size < count {
 		body.Next = s.pageURL(c.Request(), number+1)
 	}
 	if number > 1 {
@@ -65,7 +77,7 @@ func askedPage(text string) (number int, last, ok bool) {
 		return 0, true, true
 	}
 	number, err := strconv.Atoi(text)
-	return number, false, err == nil && number >= 1 && number <= math.MaxInt32/pageSize
+	return number, false, err == nil && number >= 1 && number <= math.MaxInt32/maxPageSize
 }
 
 // pageURL is the address of another page; the first one is not numbered.

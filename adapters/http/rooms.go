@@ -20,7 +20,7 @@ type roomBody struct {
 	Configuration room.Configuration `json:"configuration"`
 	AccessLevel   room.AccessLevel   `json:"access_level"`
 	PIN           json.RawMessage    `json:"pin_code,omitempty"` // null when there is none; absent for who may not join
-	Accesses      []accessBody       `json:"accesses,omitempty"`
+	Accesses      []memberBody       `json:"accesses,omitempty"`
 	LiveKit       *liveKitBody       `json:"livekit,omitempty"`
 }
 
@@ -32,7 +32,7 @@ type unregisteredRoomBody struct {
 	LiveKit         *liveKitBody     `json:"livekit"`
 }
 
-type accessBody struct {
+type memberBody struct {
 	ID       uuid.UUID `json:"id"`
 	User     userBody  `json:"user"`
 	Resource uuid.UUID `json:"resource"`
@@ -67,40 +67,101 @@ func (s *Server) roomBody(v rooms.View) (any, error) {
 		}
 		body.PIN = pin
 	}
-	for _, a := range v.Accesses {
-		body.Accesses = append(body.Accesses, accessBody{ID: a.ID, User: toUserBody(a.User), Resource: v.Room.ID, Role: string(a.Role)})
+	for _, a := range v.Members {
+		body.Accesses = append(body.Accesses, memberBody{ID: a.ID, User: toUserBody(a.User), Resource: v.Room.ID, Role: string(a.Role)})
 	}
 	return body, nil
 }
 
-func (s *Server) createRoom(c echo.Context) error {
+func (s *Server) listRooms(c echo.Context) error {
+	fetch := func(offset, limit int) ([]rooms.View, int, error) {
+		return s.Rooms.List(c.Request().Context(), current(c), offset, limit, c.QueryParam("username"))
+	}
+	c.Response().Header()["Cache-Control"] = noStore
+	return respondPage(s, c, chosenSize(c), fetch, s.roomBody)
+}
+
+// readRoom reads what people decide about a room. A name is required unless
+// only a part is sent; what is not there is nil.
+func readRoom(c echo.Context, part bool) (change rooms.Change, err error) {
 	in, err := readObject(c)
 	if err != nil {
-		return err
+		return change, err
 	}
 	var errs fieldErrors
-	name, bad := textField(in, "name", 500)
-	if bad != nil {
-		errs = append(errs, fieldError{"name", bad})
+	if _, ok := in.get("name"); ok || !part {
+		name, bad := textField(in, "name", 500)
+		change.Name = &name
+		if bad != nil {
+			errs = append(errs, fieldError{"name", bad})
+		}
 	}
 	conf, wrong := configurationField(in, "configuration")
+	change.Configuration = conf
 	if wrong != nil {
 		errs = append(errs, fieldError{"configuration", wrong})
 	}
 	level, bad := choiceField(in, "access_level", string(room.Public), string(room.Trusted), string(room.Restricted))
 	if bad != nil {
 		errs = append(errs, fieldError{"access_level", bad})
+	} else if level != "" {
+		chosen := room.AccessLevel(level)
+		change.AccessLevel = &chosen
 	}
 	if errs != nil {
-		return errs
+		return change, errs
 	}
-	v, err := s.Rooms.Create(c.Request().Context(), current(c), rooms.Draft{
-		Name: name, AccessLevel: room.AccessLevel(level), Configuration: conf,
-	}, c.QueryParam("username"))
+	return change, nil
+}
+
+func (s *Server) createRoom(c echo.Context) error {
+	wish, err := readRoom(c, false)
+	if err != nil {
+		return err
+	}
+	v, err := s.Rooms.Create(c.Request().Context(), current(c), wish, c.QueryParam("username"))
 	if err != nil {
 		return err
 	}
 	return s.answerRoom(c, http.StatusCreated, v)
+}
+
+// replaceRoom is a PUT: the name must be there.
+func (s *Server) replaceRoom(c echo.Context) error { return s.editRoom(c, false) }
+
+// changeRoom is a PATCH: what is not there stays.
+func (s *Server) changeRoom(c echo.Context) error { return s.editRoom(c, true) }
+
+func (s *Server) editRoom(c echo.Context, part bool) error {
+	id, err := identifier(c)
+	if err != nil {
+		return err
+	}
+	ctx := c.Request().Context()
+	held, err := s.Rooms.Administered(ctx, current(c), id)
+	if err != nil {
+		return err
+	}
+	wish, err := readRoom(c, part)
+	if err != nil {
+		return err
+	}
+	v, err := s.Rooms.Update(ctx, current(c), held, wish, c.QueryParam("username"))
+	if err != nil {
+		return err
+	}
+	return s.answerRoom(c, http.StatusOK, v)
+}
+
+func (s *Server) deleteRoom(c echo.Context) error {
+	id, err := identifier(c)
+	if err != nil {
+		return err
+	}
+	if err := s.Rooms.Delete(c.Request().Context(), current(c), id); err != nil {
+		return err
+	}
+	return c.NoContent(http.StatusNoContent)
 }
 
 func (s *Server) retrieveRoom(c echo.Context) error {

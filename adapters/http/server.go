@@ -98,16 +98,22 @@ func (s *Server) Handler() http.Handler {
 
 // endpoints is the one table of all API routes.
 func (s *Server) endpoints() []endpoint {
-	const get, post, put, patch = http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch
+	const get, post, put, patch, del = http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete
 	return []endpoint{
 		{API + "/users/", loggedIn, methods{get: s.listUsers}},
 		{API + "/users/me/", loggedIn, methods{get: s.me}},
 		{API + "/users/:id/", loggedIn, methods{put: s.replaceUser, patch: s.changeUser}},
-		{API + "/rooms/", anybody, methods{post: s.mustLogIn(s.createRoom)}},
+		{API + "/rooms/", anybody, methods{get: s.listRooms, post: s.mustLogIn(s.createRoom)}},
 		{API + "/rooms/webhooks-livekit/", anybody, methods{post: s.liveKitHook}},
-		{API + "/rooms/:id/", anybody, methods{get: s.retrieveRoom}},
+		{API + "/rooms/:id/", anybody, methods{
+			get: s.retrieveRoom, put: s.mustLogIn(s.replaceRoom), patch: s.mustLogIn(s.changeRoom), del: s.mustLogIn(s.deleteRoom),
+		}},
 		{API + "/rooms/:id/start-recording/", loggedIn, methods{post: s.startRecording}},
 		{API + "/rooms/:id/stop-recording/", loggedIn, methods{post: s.stopRecording}},
+		{API + "/resource-accesses/", loggedIn, methods{get: s.listAccesses, post: s.createAccess}},
+		{API + "/resource-accesses/:id/", loggedIn, methods{
+			get: s.retrieveAccess, put: s.replaceAccess, patch: s.changeAccess, del: s.deleteAccess,
+		}},
 		{mediaAuthPath, open, methods{get: s.authorizeMedia}},
 		{API + "/recordings/storage-hook/", open, methods{post: s.storageHook}},
 		{API + "/recordings/:id/", loggedIn, methods{get: s.retrieveRecording}},

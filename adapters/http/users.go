@@ -38,7 +38,7 @@ func (s *Server) listUsers(c echo.Context) error {
 	fetch := func(offset, limit int) ([]*user.User, int, error) {
 		return s.Accounts.List(c.Request().Context(), c.QueryParam("q"), offset, limit)
 	}
-	return respondPage(s, c, fetch, func(u *user.User) any { return toUserBody(u) })
+	return respondPage(s, c, pageSize, fetch, func(u *user.User) (any, error) { return toUserBody(u), nil })
 }
 
 // replaceUser is a PUT: the time zone must be there.

@@ -15,6 +15,7 @@ import (
 
 	"meetd/app/accounts"
 	"meetd/app/recordings"
+	"meetd/app/rooms"
 	"meetd/ports"
 )
 
@@ -30,12 +31,20 @@ type Config struct {
 	Reconcile time.Duration // between two looks at unfinished recordings
 }
 
+// Services are the use cases that jobs call.
+type Services struct {
+	Accounts   *accounts.Service
+	Rooms      *rooms.Service
+	Recordings *recordings.Service
+}
+
 // New prepares the queue. Nothing is worked on before Start.
-func New(pool *pgxpool.Pool, c Config, r *recordings.Service, a *accounts.Service, log *slog.Logger) (*Queue, error) {
+func New(pool *pgxpool.Pool, c Config, s Services, log *slog.Logger) (*Queue, error) {
 	workers := river.NewWorkers()
-	river.AddWorker(workers, &showRecording{svc: r})
-	river.AddWorker(workers, &reconcile{svc: r})
-	river.AddWorker(workers, &purgeSessions{svc: a})
+	river.AddWorker(workers, &showRecording{svc: s.Recordings})
+	river.AddWorker(workers, &showRoom{svc: s.Rooms})
+	river.AddWorker(workers, &reconcile{svc: s.Recordings})
+	river.AddWorker(workers, &purgeSessions{svc: s.Accounts})
 	client, err := river.NewClient(riverpgxv5.New(pool), &river.Config{
 		Schema:  Schema,
 		Logger:  log,
@@ -91,9 +100,16 @@ type outbox struct {
 }
 
 func (o outbox) ShowRecording(ctx context.Context, room uuid.UUID) error {
-	// The recording is worth showing only while it lasts.
-	_, err := o.client.InsertTx(ctx, o.tx, showRecordingArgs{Room: room}, &river.InsertOpts{MaxAttempts: 6})
-	if err != nil {
+	return o.note(ctx, showRecordingArgs{Room: room})
+}
+
+func (o outbox) ShowRoom(ctx context.Context, room uuid.UUID) error {
+	return o.note(ctx, showRoomArgs{Room: room})
+}
+
+// note inserts a job that is worth doing only for a short while.
+func (o outbox) note(ctx context.Context, args river.JobArgs) error {
+	if _, err := o.client.InsertTx(ctx, o.tx, args, &river.InsertOpts{MaxAttempts: 6}); err != nil {
 		return fmt.Errorf("note a job: %w", err)
 	}
 	return nil
@@ -111,6 +127,21 @@ type showRecording struct {
 }
 
 func (w *showRecording) Work(ctx context.Context, job *river.Job[showRecordingArgs]) error {
+	return w.svc.Show(ctx, job.Args.Room)
+}
+
+type showRoomArgs struct {
+	Room uuid.UUID `json:"room"`
+}
+
+func (showRoomArgs) Kind() string { return "show_room" }
+
+type showRoom struct {
+	river.WorkerDefaults[showRoomArgs]
+	svc *rooms.Service
+}
+
+func (w *showRoom) Work(ctx context.Context, job *river.Job[showRoomArgs]) error {
 	return w.svc.Show(ctx, job.Args.Room)
 }
 

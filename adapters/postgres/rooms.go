@@ -3,7 +3,6 @@ package postgres
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"time"
 
@@ -59,33 +58,71 @@ func (r rooms) Find(ctx context.Context, identifier string) (*room.Room, error) 
 	return toRoom(row.MeetRoom, row.CreatedAt, row.UpdatedAt)
 }
 
-func (r rooms) Role(ctx context.Context, id, user uuid.UUID) (access.Role, error) {
-	role, err := q.RoomRole(ctx, r.c, db.RoomRoleParams{ResourceID: id, UserID: user})
-	return toRole(role, err)
-}
-
-// toRole takes no row for no role.
-func toRole(role string, err error) (access.Role, error) {
-	if errors.Is(err, pgx.ErrNoRows) {
-		return access.None, nil
-	}
-	return access.Role(role), translate(err, "role")
-}
-
-func (r rooms) Accesses(ctx context.Context, id uuid.UUID) ([]ports.RoomAccess, error) {
-	rows, err := q.RoomAccesses(ctx, r.c, id)
+func (r rooms) List(ctx context.Context, user uuid.UUID, offset, limit int) ([]ports.HeldRoom, int, error) {
+	count, err := q.RoomCount(ctx, r.c, user)
 	if err != nil {
-		return nil, translate(err, "room access")
+		return nil, 0, translate(err, "room")
 	}
-	out := make([]ports.RoomAccess, len(rows))
+	rows, err := q.RoomList(ctx, r.c, db.RoomListParams{UserID: user, Limit: int32(limit), Offset: int32(offset)}) //nolint:gosec // the caller has checked the page
+	if err != nil {
+		return nil, 0, translate(err, "room")
+	}
+	out := make([]ports.HeldRoom, len(rows))
 	for i, row := range rows {
-		u, err := toUser(row.MeetUser)
+		m, err := toRoom(row.MeetRoom, row.CreatedAt, row.UpdatedAt)
 		if err != nil {
-			return nil, err
+			return nil, 0, err
 		}
-		out[i] = ports.RoomAccess{ID: row.ID, User: u, Role: access.Role(row.Role)}
+		out[i] = ports.HeldRoom{Room: m, Role: access.Role(row.Role)}
 	}
-	return out, nil
+	return out, int(count), nil
+}
+
+func (r rooms) Update(ctx context.Context, id uuid.UUID, at time.Time, fn func(*room.Room) error) (*room.Room, error) {
+	var m *room.Room
+	err := pgx.BeginFunc(ctx, r.c, func(tx pgx.Tx) error {
+		row, err := q.RoomGetForUpdate(ctx, tx, id)
+		if err != nil {
+			return err
+		}
+		if m, err = toRoom(row.MeetRoom, row.CreatedAt, at); err != nil {
+			return err
+		}
+		if err := fn(m); err != nil {
+			return err
+		}
+		conf, err := json.Marshal(m.Configuration)
+		if err != nil {
+			return fmt.Errorf("room configuration: %w", err)
+		}
+		if err := q.ResourceTouch(ctx, tx, db.ResourceTouchParams{ID: id, UpdatedAt: at}); err != nil {
+			return err
+		}
+		return q.RoomSet(ctx, tx, db.RoomSetParams{
+			ResourceID: id, Name: m.Name, Slug: &m.Slug, Configuration: conf, AccessLevel: string(m.AccessLevel),
+		})
+	})
+	if err != nil {
+		return nil, translate(err, "room")
+	}
+	return m, nil
+}
+
+func (r rooms) Delete(ctx context.Context, id uuid.UUID) error {
+	err := pgx.BeginFunc(ctx, r.c, func(tx pgx.Tx) error {
+		if _, err := q.ResourceLock(ctx, tx, id); err != nil {
+			return err
+		}
+		for _, remove := range []func(context.Context, db.DBTX, uuid.UUID) error{
+			q.RoomDeleteRecordingAccesses, q.RoomDeleteRecordingStates, q.RoomDeleteRecordings, q.RoomDeleteAccesses, q.RoomDelete, q.ResourceDelete,
+		} {
+			if err := remove(ctx, tx, id); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return translate(err, "room")
 }
 
 func (r rooms) PINTaken(ctx context.Context, pin string) (bool, error) {

@@ -56,7 +56,7 @@ func (s *Store) Ping(ctx context.Context) error {
 
 func repos(c conn) ports.Repos {
 	return ports.Repos{
-		Users: users{c}, Sessions: sessions{c}, UsedTokens: usedTokens{c}, Rooms: rooms{c},
+		Users: users{c}, Sessions: sessions{c}, UsedTokens: usedTokens{c}, Rooms: rooms{c}, Accesses: roomAccesses{c},
 		Recordings: recordings{c}, Events: events{c}, Audit: auditLog{c}, Throttle: throttle{c},
 	}
 }
@@ -96,6 +96,8 @@ func unique(constraint string) string {
 		return "room_slug"
 	case "meet_room_pin_code_key":
 		return "room_pin"
+	case "resource_access_unique_user_resource":
+		return "room_access_twice"
 	case "unique_initiated_or_active_recording_per_room":
 		return "recording_open"
 	}

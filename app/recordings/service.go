@@ -52,12 +52,12 @@ func (s *Service) Available() error {
 
 // privileged finds the room and refuses callers who may not administer it.
 func (s *Service) privileged(ctx context.Context, u *user.User, identifier string) (*room.Room, error) {
-	rooms := s.Store.Repos().Rooms
-	rm, err := rooms.Find(ctx, identifier)
+	repos := s.Store.Repos()
+	rm, err := repos.Rooms.Find(ctx, identifier)
 	if err != nil {
 		return nil, err
 	}
-	role, err := rooms.Role(ctx, rm.ID, u.ID)
+	role, err := repos.Accesses.Role(ctx, rm.ID, u.ID)
 	if err != nil {
 		return nil, err
 	}

@@ -33,20 +33,21 @@ type Config struct {
 
 // Service is the room capability.
 type Service struct {
-	Store  ports.Store
-	Tokens ports.JoinTokens
-	Config Config
-	Now    func() time.Time
-	NewID  func() uuid.UUID
-	Log    *slog.Logger
+	Store      ports.Store
+	Tokens     ports.JoinTokens
+	Conference ports.Conference
+	Config     Config
+	Now        func() time.Time
+	NewID      func() uuid.UUID
+	Log        *slog.Logger
 }
 
 // View is a room as one person sees it.
 type View struct {
-	Room     *room.Room         // nil: no such room is registered
-	Slug     string             // also of an unregistered room
-	Accesses []ports.RoomAccess // only for those with privileges; nil for others
-	Join     *Join              // nil: the person has to ask in the lobby
+	Room    *room.Room         // nil: no such room is registered
+	Slug    string             // also of an unregistered room
+	Members []ports.RoomMember // only for those with privileges; nil for others
+	Join    *Join              // nil: the person has to ask in the lobby
 }
 
 // Join is what is needed to enter the LiveKit room.
@@ -55,28 +56,22 @@ type Join struct {
 	Token string
 }
 
-// Draft is a room to be made.
-type Draft struct {
-	Name          string
-	AccessLevel   room.AccessLevel   // empty: the user's default, else the installation's
-	Configuration room.Configuration // empty: the user's default
-}
-
-// Create makes a room that u owns. username is how u wants to be called in it;
-// empty: by the account's name.
-func (s *Service) Create(ctx context.Context, u *user.User, d Draft, username string) (View, error) {
-	level := d.AccessLevel
-	if level == "" && u.DefaultRoomAccessLevel != nil {
+// Create makes a room that u owns. What the wish leaves out is as in u's
+// preferences, else as the installation has it; a name must be there. username
+// is how u wants to be called in it; empty: by the account's name.
+func (s *Service) Create(ctx context.Context, u *user.User, wish Change, username string) (View, error) {
+	level := s.Config.DefaultAccessLevel
+	if u.DefaultRoomAccessLevel != nil && *u.DefaultRoomAccessLevel != "" {
 		level = room.AccessLevel(*u.DefaultRoomAccessLevel)
 	}
-	if level == "" {
-		level = s.Config.DefaultAccessLevel
+	if wish.AccessLevel != nil {
+		level = *wish.AccessLevel
 	}
-	conf := d.Configuration
+	conf := wish.Configuration
 	if len(conf) == 0 {
 		conf = u.DefaultRoomConfiguration
 	}
-	rm, err := room.New(s.NewID(), d.Name, level, conf, s.Now())
+	rm, err := room.New(s.NewID(), *wish.Name, level, conf, s.Now())
 	if err != nil {
 		return View{}, err
 	}
@@ -92,13 +87,19 @@ func (s *Service) Create(ctx context.Context, u *user.User, d Draft, username st
 		rm.PIN = nil
 		err = rooms.Create(ctx, rm, u.ID, s.NewID())
 	}
-	if errors.As(err, &f) && f.Code == "room_slug" {
-		return View{}, fault.Field("slug", "Room with this Slug already exists.")
-	}
 	if err != nil {
-		return View{}, err
+		return View{}, slugFault(err)
 	}
-	return s.view(ctx, u, access.Owner, rm, username)
+	return s.show(ctx, u, ports.HeldRoom{Room: rm, Role: access.Owner}, username)
+}
+
+// slugFault names the field of a slug that is taken.
+func slugFault(err error) error {
+	var f *fault.Error
+	if errors.As(err, &f) && f.Code == "room_slug" {
+		return fault.Field("slug", "Room with this Slug already exists.")
+	}
+	return err
 }
 
 // freePIN draws until a PIN is free; nil when none was found in time.
@@ -131,27 +132,56 @@ func (s *Service) Retrieve(ctx context.Context, u *user.User, identifier, userna
 	if err != nil {
 		return View{}, err
 	}
-	role := access.None
-	if u != nil {
-		if role, err = rooms.Role(ctx, rm.ID, u.ID); err != nil {
-			return View{}, err
-		}
+	role, err := s.role(ctx, u, rm.ID)
+	if err != nil {
+		return View{}, err
 	}
-	return s.view(ctx, u, role, rm, username)
+	return s.show(ctx, u, ports.HeldRoom{Room: rm, Role: role}, username)
 }
 
-func (s *Service) view(ctx context.Context, u *user.User, role access.Role, rm *room.Room, username string) (View, error) {
-	v := View{Room: rm, Slug: rm.Slug}
-	var err error
-	if role.Privileged() {
-		if v.Accesses, err = s.Store.Repos().Rooms.Accesses(ctx, rm.ID); err != nil {
-			return View{}, err
+// role is what somebody is on a room; u is nil for an anonymous visitor.
+func (s *Service) role(ctx context.Context, u *user.User, id uuid.UUID) (access.Role, error) {
+	if u == nil {
+		return access.None, nil
+	}
+	return s.Store.Repos().Accesses.Role(ctx, id, u.ID)
+}
+
+func (s *Service) show(ctx context.Context, u *user.User, held ports.HeldRoom, username string) (View, error) {
+	views, err := s.showAll(ctx, u, []ports.HeldRoom{held}, username)
+	if err != nil {
+		return View{}, err
+	}
+	return views[0], nil
+}
+
+// showAll shows rooms to one person, with one look at the accesses of all.
+func (s *Service) showAll(ctx context.Context, u *user.User, held []ports.HeldRoom, username string) ([]View, error) {
+	var administered []uuid.UUID
+	for _, h := range held {
+		if h.Role.Privileged() {
+			administered = append(administered, h.ID)
 		}
 	}
-	if rm.Admits(u != nil, role) {
-		v.Join, err = s.join(u, role, rm.ID.String(), rm.Configuration, username)
+	var members map[uuid.UUID][]ports.RoomMember
+	if len(administered) > 0 {
+		var err error
+		if members, err = s.Store.Repos().Accesses.Members(ctx, administered...); err != nil {
+			return nil, err
+		}
 	}
-	return v, err
+	views := make([]View, len(held))
+	for i, h := range held {
+		views[i] = View{Room: h.Room, Slug: h.Slug, Members: members[h.ID]}
+		if !h.Admits(u != nil, h.Role) {
+			continue
+		}
+		var err error
+		if views[i].Join, err = s.join(u, h.Role, h.ID.String(), h.Configuration, username); err != nil {
+			return nil, err
+		}
+	}
+	return views, nil
 }
 
 // join makes the token of one person (livekit.md §2).

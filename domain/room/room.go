@@ -40,13 +40,15 @@ type Room struct {
 // would be mistaken for an id is reserved, a slug may have 100 characters.
 func New(id uuid.UUID, name string, level AccessLevel, conf Configuration, now time.Time) (*Room, error) {
 	r := &Room{ID: id, AccessLevel: level, Configuration: conf, CreatedAt: now, UpdatedAt: now}
-	if err := r.rename(name); err != nil {
+	if err := r.Rename(name); err != nil {
 		return nil, err
 	}
 	return r, nil
 }
 
-func (r *Room) rename(name string) error {
+// Rename gives the room another name, and the slug that follows from it. Faults
+// as in New.
+func (r *Room) Rename(name string) error {
 	slug := Slug(name)
 	if ReservedName(slug) {
 		return fault.Field("name", `Room name "`+name+`" is reserved.`)

@@ -17,14 +17,47 @@ SELECT sqlc.embed(m), r.created_at, r.updated_at
 FROM meet_room m JOIN meet_resource r ON r.id = m.resource_id
 WHERE m.slug = $1;
 
--- name: RoomRole :one
-SELECT role FROM meet_resource_access WHERE resource_id = $1 AND user_id = $2;
+-- name: RoomGetForUpdate :one
+SELECT sqlc.embed(m), r.created_at, r.updated_at
+FROM meet_room m JOIN meet_resource r ON r.id = m.resource_id
+WHERE m.resource_id = $1
+FOR UPDATE;
 
--- name: RoomAccesses :many
-SELECT a.id, a.role, sqlc.embed(u)
-FROM meet_resource_access a JOIN meet_user u ON u.id = a.user_id
-WHERE a.resource_id = $1
-ORDER BY a.created_at DESC, a.id;
+-- name: RoomList :many
+SELECT sqlc.embed(m), r.created_at, r.updated_at, a.role
+FROM meet_resource_access a
+JOIN meet_room m ON m.resource_id = a.resource_id
+JOIN meet_resource r ON r.id = a.resource_id
+WHERE a.user_id = $1
+ORDER BY m.name, m.resource_id
+LIMIT $2 OFFSET $3;
+
+-- name: RoomCount :one
+SELECT count(*) FROM meet_resource_access WHERE user_id = $1;
+
+-- name: RoomSet :exec
+UPDATE meet_room SET name = $2, slug = $3, configuration = $4, access_level = $5 WHERE resource_id = $1;
+
+-- name: ResourceTouch :exec
+UPDATE meet_resource SET updated_at = $2 WHERE id = $1;
+
+-- name: RoomDeleteRecordingAccesses :exec
+DELETE FROM meet_recording_access a USING meet_recording r WHERE r.id = a.recording_id AND r.room_id = $1;
+
+-- name: RoomDeleteRecordingStates :exec
+DELETE FROM meetd.recording_state s USING meet_recording r WHERE r.id = s.recording_id AND r.room_id = $1;
+
+-- name: RoomDeleteRecordings :exec
+DELETE FROM meet_recording WHERE room_id = $1;
+
+-- name: RoomDeleteAccesses :exec
+DELETE FROM meet_resource_access WHERE resource_id = $1;
+
+-- name: RoomDelete :exec
+DELETE FROM meet_room WHERE resource_id = $1;
+
+-- name: ResourceDelete :exec
+DELETE FROM meet_resource WHERE id = $1;
 
 -- name: RoomPINTaken :one
 SELECT EXISTS (SELECT 1 FROM meet_room WHERE pin_code = $1);

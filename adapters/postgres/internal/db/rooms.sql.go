@@ -36,6 +36,15 @@ func (q *Queries) ResourceAccessInsert(ctx context.Context, db DBTX, arg Resourc
 	return err
 }
 
+const resourceDelete = `-- name: ResourceDelete :exec
+DELETE FROM meet_resource WHERE id = $1
+`
+
+func (q *Queries) ResourceDelete(ctx context.Context, db DBTX, id uuid.UUID) error {
+	_, err := db.Exec(ctx, resourceDelete, id)
+	return err
+}
+
 const resourceInsert = `-- name: ResourceInsert :exec
 INSERT INTO meet_resource (id, created_at, updated_at) VALUES ($1, $2, $3)
 `
@@ -51,58 +60,18 @@ func (q *Queries) ResourceInsert(ctx context.Context, db DBTX, arg ResourceInser
 	return err
 }
 
-const roomAccesses = `-- name: RoomAccesses :many
-SELECT a.id, a.role, u.password, u.last_login, u.is_superuser, u.id, u.created_at, u.updated_at, u.sub, u.email, u.admin_email, u.language, u.timezone, u.is_device, u.is_staff, u.is_active, u.full_name, u.short_name, u.default_room_access_level, u.default_room_configuration
-FROM meet_resource_access a JOIN meet_user u ON u.id = a.user_id
-WHERE a.resource_id = $1
-ORDER BY a.created_at DESC, a.id
+const resourceTouch = `-- name: ResourceTouch :exec
+UPDATE meet_resource SET updated_at = $2 WHERE id = $1
 `
 
-type RoomAccessesRow struct {
-	ID       uuid.UUID
-	Role     string
-	MeetUser MeetUser
+type ResourceTouchParams struct {
+	ID        uuid.UUID
+	UpdatedAt time.Time
 }
 
-func (q *Queries) RoomAccesses(ctx context.Context, db DBTX, resourceID uuid.UUID) ([]RoomAccessesRow, error) {
-	rows, err := db.Query(ctx, roomAccesses, resourceID)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var items []RoomAccessesRow
-	for rows.Next() {
-		var i RoomAccessesRow
-		if err := rows.Scan(
-			&i.ID,
-			&i.Role,
-			&i.MeetUser.Password,
-			&i.MeetUser.LastLogin,
-			&i.MeetUser.IsSuperuser,
-			&i.MeetUser.ID,
-			&i.MeetUser.CreatedAt,
-			&i.MeetUser.UpdatedAt,
-			&i.MeetUser.Sub,
-			&i.MeetUser.Email,
-			&i.MeetUser.AdminEmail,
-			&i.MeetUser.Language,
-			&i.MeetUser.Timezone,
-			&i.MeetUser.IsDevice,
-			&i.MeetUser.IsStaff,
-			&i.MeetUser.IsActive,
-			&i.MeetUser.FullName,
-			&i.MeetUser.ShortName,
-			&i.MeetUser.DefaultRoomAccessLevel,
-			&i.MeetUser.DefaultRoomConfiguration,
-		); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
+func (q *Queries) ResourceTouch(ctx context.Context, db DBTX, arg ResourceTouchParams) error {
+	_, err := db.Exec(ctx, resourceTouch, arg.ID, arg.UpdatedAt)
+	return err
 }
 
 const roomBySlug = `-- name: RoomBySlug :one
@@ -133,6 +102,62 @@ func (q *Queries) RoomBySlug(ctx context.Context, db DBTX, slug *string) (RoomBy
 	return i, err
 }
 
+const roomCount = `-- name: RoomCount :one
+SELECT count(*) FROM meet_resource_access WHERE user_id = $1
+`
+
+func (q *Queries) RoomCount(ctx context.Context, db DBTX, userID uuid.UUID) (int64, error) {
+	row := db.QueryRow(ctx, roomCount, userID)
+	var count int64
+	err := row.Scan(&count)
+	return count, err
+}
+
+const roomDelete = `-- name: RoomDelete :exec
+DELETE FROM meet_room WHERE resource_id = $1
+`
+
+func (q *Queries) RoomDelete(ctx context.Context, db DBTX, resourceID uuid.UUID) error {
+	_, err := db.Exec(ctx, roomDelete, resourceID)
+	return err
+}
+
+const roomDeleteAccesses = `-- name: RoomDeleteAccesses :exec
+DELETE FROM meet_resource_access WHERE resource_id = $1
+`
+
+func (q *Queries) RoomDeleteAccesses(ctx context.Context, db DBTX, resourceID uuid.UUID) error {
+	_, err := db.Exec(ctx, roomDeleteAccesses, resourceID)
+	return err
+}
+
+const roomDeleteRecordingAccesses = `-- name: RoomDeleteRecordingAccesses :exec
+DELETE FROM meet_recording_access a USING meet_recording r WHERE r.id = a.recording_id AND r.room_id = $1
+`
+
+func (q *Queries) RoomDeleteRecordingAccesses(ctx context.Context, db DBTX, roomID uuid.UUID) error {
+	_, err := db.Exec(ctx, roomDeleteRecordingAccesses, roomID)
+	return err
+}
+
+const roomDeleteRecordingStates = `-- name: RoomDeleteRecordingStates :exec
+DELETE FROM meetd.recording_state s USING meet_recording r WHERE r.id = s.recording_id AND r.room_id = $1
+`
+
+func (q *Queries) RoomDeleteRecordingStates(ctx context.Context, db DBTX, roomID uuid.UUID) error {
+	_, err := db.Exec(ctx, roomDeleteRecordingStates, roomID)
+	return err
+}
+
+const roomDeleteRecordings = `-- name: RoomDeleteRecordings :exec
+DELETE FROM meet_recording WHERE room_id = $1
+`
+
+func (q *Queries) RoomDeleteRecordings(ctx context.Context, db DBTX, roomID uuid.UUID) error {
+	_, err := db.Exec(ctx, roomDeleteRecordings, roomID)
+	return err
+}
+
 const roomGet = `-- name: RoomGet :one
 SELECT m.name, m.resource_id, m.slug, m.configuration, m.access_level, m.pin_code, r.created_at, r.updated_at
 FROM meet_room m JOIN meet_resource r ON r.id = m.resource_id
@@ -148,6 +173,35 @@ type RoomGetRow struct {
 func (q *Queries) RoomGet(ctx context.Context, db DBTX, resourceID uuid.UUID) (RoomGetRow, error) {
 	row := db.QueryRow(ctx, roomGet, resourceID)
 	var i RoomGetRow
+	err := row.Scan(
+		&i.MeetRoom.Name,
+		&i.MeetRoom.ResourceID,
+		&i.MeetRoom.Slug,
+		&i.MeetRoom.Configuration,
+		&i.MeetRoom.AccessLevel,
+		&i.MeetRoom.PinCode,
+		&i.CreatedAt,
+		&i.UpdatedAt,
+	)
+	return i, err
+}
+
+const roomGetForUpdate = `-- name: RoomGetForUpdate :one
+SELECT m.name, m.resource_id, m.slug, m.configuration, m.access_level, m.pin_code, r.created_at, r.updated_at
+FROM meet_room m JOIN meet_resource r ON r.id = m.resource_id
+WHERE m.resource_id = $1
+FOR UPDATE
+`
+
+type RoomGetForUpdateRow struct {
+	MeetRoom  MeetRoom
+	CreatedAt time.Time
+	UpdatedAt time.Time
+}
+
+func (q *Queries) RoomGetForUpdate(ctx context.Context, db DBTX, resourceID uuid.UUID) (RoomGetForUpdateRow, error) {
+	row := db.QueryRow(ctx, roomGetForUpdate, resourceID)
+	var i RoomGetForUpdateRow
 	err := row.Scan(
 		&i.MeetRoom.Name,
 		&i.MeetRoom.ResourceID,
@@ -186,6 +240,59 @@ func (q *Queries) RoomInsert(ctx context.Context, db DBTX, arg RoomInsertParams)
 	return err
 }
 
+const roomList = `-- name: RoomList :many
+SELECT m.name, m.resource_id, m.slug, m.configuration, m.access_level, m.pin_code, r.created_at, r.updated_at, a.role
+FROM meet_resource_access a
+JOIN meet_room m ON m.resource_id = a.resource_id
+JOIN meet_resource r ON r.id = a.resource_id
+WHERE a.user_id = $1
+ORDER BY m.name, m.resource_id
+LIMIT $2 OFFSET $3
+`
+
+type RoomListParams struct {
+	UserID uuid.UUID
+	Limit  int32
+	Offset int32
+}
+
+type RoomListRow struct {
+	MeetRoom  MeetRoom
+	CreatedAt time.Time
+	UpdatedAt time.Time
+	Role      string
+}
+
+func (q *Queries) RoomList(ctx context.Context, db DBTX, arg RoomListParams) ([]RoomListRow, error) {
+	rows, err := db.Query(ctx, roomList, arg.UserID, arg.Limit, arg.Offset)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []RoomListRow
+	for rows.Next() {
+		var i RoomListRow
+		if err := rows.Scan(
+			&i.MeetRoom.Name,
+			&i.MeetRoom.ResourceID,
+			&i.MeetRoom.Slug,
+			&i.MeetRoom.Configuration,
+			&i.MeetRoom.AccessLevel,
+			&i.MeetRoom.PinCode,
+			&i.CreatedAt,
+			&i.UpdatedAt,
+			&i.Role,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const roomPINTaken = `-- name: RoomPINTaken :one
 SELECT EXISTS (SELECT 1 FROM meet_room WHERE pin_code = $1)
 `
@@ -197,18 +304,25 @@ func (q *Queries) RoomPINTaken(ctx context.Context, db DBTX, pinCode *string) (b
 	return exists, err
 }
 
-const roomRole = `-- name: RoomRole :one
-SELECT role FROM meet_resource_access WHERE resource_id = $1 AND user_id = $2
+const roomSet = `-- name: RoomSet :exec
+UPDATE meet_room SET name = $2, slug = $3, configuration = $4, access_level = $5 WHERE resource_id = $1
 `
 
-type RoomRoleParams struct {
-	ResourceID uuid.UUID
-	UserID     uuid.UUID
+type RoomSetParams struct {
+	ResourceID    uuid.UUID
+	Name          string
+	Slug          *string
+	Configuration json.RawMessage
+	AccessLevel   string
 }
 
-func (q *Queries) RoomRole(ctx context.Context, db DBTX, arg RoomRoleParams) (string, error) {
-	row := db.QueryRow(ctx, roomRole, arg.ResourceID, arg.UserID)
-	var role string
-	err := row.Scan(&role)
-	return role, err
+func (q *Queries) RoomSet(ctx context.Context, db DBTX, arg RoomSetParams) error {
+	_, err := db.Exec(ctx, roomSet,
+		arg.ResourceID,
+		arg.Name,
+		arg.Slug,
+		arg.Configuration,
+		arg.AccessLevel,
+	)
+	return err
 }
