@@ -38,6 +38,7 @@ type Config struct {
 	Rooms     Rooms
 	Users     Users
 	Recording Recording
+	Superuser Superuser
 
 	// Warnings are sentences about what is configured but will not work, to be
 	// logged at start.
@@ -205,6 +206,12 @@ type Users struct {
 	AllowUnsecureListing bool
 }
 
+// Superuser is whom meetd createsuperuser makes a superuser.
+type Superuser struct {
+	Email    string
+	Password Secret
+}
+
 // WorkerKind says how a recording is made.
 type WorkerKind string
 
@@ -280,6 +287,7 @@ func load(lookup func(string) (string, bool), readFile func(string) ([]byte, err
 		Rooms:     loadRooms(r),
 		Users:     loadUsers(r),
 		Recording: loadRecording(r),
+		Superuser: loadSuperuser(r),
 	}
 	crossCheck(r, c)
 	if len(r.faults) > 0 {
@@ -880,6 +888,10 @@ func loadUsers(r *reader) Users {
 		r.warnf("DJANGO_LANGUAGE_CODE: %s is not one of DJANGO_LANGUAGES; add it there", quote(u.LanguageCode))
 	}
 	return u
+}
+
+func loadSuperuser(r *reader) Superuser {
+	return Superuser{Email: r.text("DJANGO_SUPERUSER_EMAIL", ""), Password: r.secret("DJANGO_SUPERUSER_PASSWORD", "")}
 }
 
 const (

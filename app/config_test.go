@@ -429,6 +429,8 @@ func TestValues(t *testing.T) {
 		{"DJANGO_LANGUAGE_CODE=fr-fr", func(c *Config) any { return c.Users.LanguageCode }, "fr-fr"},
 		{"DJANGO_LANGUAGES=fr,French ; en-us,English", func(c *Config) any { return fmt.Sprint(c.Users.Languages) }, "[{fr French} {en-us English}]"},
 		{"ALLOW_UNSECURE_USER_LISTING=1", func(c *Config) any { return c.Users.AllowUnsecureListing }, true},
+		{"DJANGO_SUPERUSER_EMAIL=a@b.c", func(c *Config) any { return c.Superuser.Email }, "a@b.c"},
+		{"DJANGO_SUPERUSER_PASSWORD=p", func(c *Config) any { return c.Superuser.Password.Reveal() }, "p"},
 		{"RECORDING_OUTPUT_FOLDER=r", func(c *Config) any { return c.Recording.OutputFolder }, "r"},
 		{
 			`RECORDING_WORKER_CLASSES={'transcript': 'AudioCompositeEgressService', "x": 'core.recording.worker.services.VideoCompositeEgressService'}`,
