@@ -152,7 +152,7 @@ func build(ctx context.Context, c *Config, pool *pgxpool.Pool, log *slog.Logger,
 		Now:      now,
 		Log:      log,
 	}
-	queue, err := jobs.New(pool, jobs.Config{Workers: 10, Reconcile: c.Recording.ReconcilePeriod}, recordingSvc, accountSvc, quiet(log, c.Log.Root))
+	queue, err := jobs.New(pool, jobs.Config{Workers: 10, Reconcile: c.Recording.ReconcilePeriod}, recordingSvc, accountSvc, newMarketing(c.Marketing, store, log), quiet(log, c.Log.Root))
 	if err != nil {
 		return nil, err
 	}

@@ -11,4 +11,7 @@ import (
 type Jobs interface {
 	// ShowRecording tells the participants of the room how far its recording is.
 	ShowRecording(ctx context.Context, room uuid.UUID) error
+	// SignUpForMarketing tells the marketing service about a new account. If that
+	// service does not work for hours, it is given up.
+	SignUpForMarketing(ctx context.Context, account uuid.UUID) error
 }

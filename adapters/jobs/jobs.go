@@ -14,6 +14,7 @@ import (
 	"github.com/riverqueue/river/rivertype"
 
 	"meetd/app/accounts"
+	"meetd/app/marketing"
 	"meetd/app/recordings"
 	"meetd/ports"
 )
@@ -31,11 +32,12 @@ type Config struct {
 }
 
 // New prepares the queue. Nothing is worked on before Start.
-func New(pool *pgxpool.Pool, c Config, r *recordings.Service, a *accounts.Service, log *slog.Logger) (*Queue, error) {
+func New(pool *pgxpool.Pool, c Config, r *recordings.Service, a *accounts.Service, m *marketing.Service, log *slog.Logger) (*Queue, error) {
 	workers := river.NewWorkers()
 	river.AddWorker(workers, &showRecording{svc: r})
 	river.AddWorker(workers, &reconcile{svc: r})
 	river.AddWorker(workers, &purgeSessions{svc: a})
+	river.AddWorker(workers, &marketingSignup{svc: m})
 	client, err := river.NewClient(riverpgxv5.New(pool), &river.Config{
 		Schema:  Schema,
 		Logger:  log,
