@@ -153,7 +153,7 @@ func build(ctx context.Context, c *Config, pool *pgxpool.Pool, log *slog.Logger,
 		Now:      now,
 		Log:      log,
 	}
-	services := jobs.Services{Accounts: accountSvc, Rooms: roomSvc, Recordings: recordingSvc}
+	services := jobs.Services{Accounts: accountSvc, Rooms: roomSvc, Recordings: recordingSvc, Marketing: newMarketing(c.Marketing, store, log)}
 	queue, err := jobs.New(pool, jobs.Config{Workers: 10, Reconcile: c.Recording.ReconcilePeriod}, services, quiet(log, c.Log.Root))
 	if err != nil {
 		return nil, err
@@ -278,7 +278,7 @@ func accountConfig(c *Config) accounts.Config {
 		Language: c.Users.LanguageCode, LoginURL: orDefault(o.LoginRedirectURL, "/"), FailureURL: orDefault(o.LoginFailureURL, "/"),
 		LogoutURL: orDefault(o.LogoutRedirectURL, "/"), ReturnHosts: o.RedirectAllowedHosts, ReturnHTTPS: o.RedirectRequireHTTPS,
 		Languages: languages, Listing: c.Users.AllowUnsecureListing,
-		CallbackRate: o.CallbackRate, FailureRate: o.FailureRate,
+		Marketing: c.Marketing.SignUp, CallbackRate: o.CallbackRate, FailureRate: o.FailureRate,
 	}
 }
 

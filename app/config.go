@@ -38,6 +38,8 @@ type Config struct {
 	Rooms     Rooms
 	Users     Users
 	Recording Recording
+	Marketing Marketing
+	Superuser Superuser
 
 	// Warnings are sentences about what is configured but will not work, to be
 	// logged at start.
@@ -205,6 +207,22 @@ type Users struct {
 	AllowUnsecureListing bool
 }
 
+// Marketing is where new accounts are signed up.
+type Marketing struct {
+	SignUp     bool // it is on, and nothing is missing for it
+	URL        string
+	Key        Secret
+	Lists      []int64
+	Attributes Dict
+	Timeout    time.Duration
+}
+
+// Superuser is whom meetd createsuperuser makes a superuser.
+type Superuser struct {
+	Email    string
+	Password Secret
+}
+
 // WorkerKind says how a recording is made.
 type WorkerKind string
 
@@ -280,6 +298,8 @@ func load(lookup func(string) (string, bool), readFile func(string) ([]byte, err
 		Rooms:     loadRooms(r),
 		Users:     loadUsers(r),
 		Recording: loadRecording(r),
+		Marketing: loadMarketing(r),
+		Superuser: loadSuperuser(r),
 	}
 	crossCheck(r, c)
 	if len(r.faults) > 0 {
@@ -882,9 +902,52 @@ func loadUsers(r *reader) Users {
 	return u
 }
 
+func loadMarketing(r *reader) Marketing {
+	on := r.boolean("SIGNUP_NEW_USER_TO_MARKETING_EMAIL", false)
+	class := r.text("MARKETING_SERVICE_CLASS", marketingClasses+"BrevoMarketingService")
+	if on && strings.TrimPrefix(class, marketingClasses) != "BrevoMarketingService" {
+		r.oneOf("MARKETING_SERVICE_CLASS", class, marketingClasses+"BrevoMarketingService")
+	}
+	m := Marketing{Key: r.secret("BREVO_API_KEY", "")}
+	for _, item := range r.list("BREVO_API_CONTACT_LIST_IDS") {
+		id, err := strconv.ParseInt(item, 10, 64)
+		if err != nil {
+			r.faultf("BREVO_API_CONTACT_LIST_IDS: %s is not the number of a list; write numbers, as 3,12", quote(item))
+		}
+		m.Lists = append(m.Lists, id)
+	}
+	m.Attributes = r.dict("DJANGO_BREVO_API_CONTACT_ATTRIBUTES", Dict{{"VISIO_USER", true}})
+	m.Timeout = r.seconds("BREVO_API_TIMEOUT", time.Second)
+	m.URL = strings.TrimRight(r.text("MEETD_BREVO_URL", "https://api.brevo.com/v3"), "/")
+	r.absoluteURL("MEETD_BREVO_URL", m.URL, "https", "http")
+	if !on {
+		return m
+	}
+	if m.Timeout == 0 {
+		r.faultf("BREVO_API_TIMEOUT: 0 is not a time to wait; use 1 or more seconds")
+	}
+	if m.URL == "" {
+		r.faultf("MEETD_BREVO_URL: it is empty; set it or remove the variable")
+	}
+	if m.Key == "" {
+		r.warnf("BREVO_API_KEY: Brevo API key is required; until it is set, nobody is signed up")
+	}
+	if len(m.Lists) == 0 {
+		r.warnf("BREVO_API_CONTACT_LIST_IDS: Default Brevo List IDs must be configured in settings. Until they are, nobody is signed up")
+	}
+	m.SignUp = m.Key != "" && len(m.Lists) > 0
+	return m
+}
+
+func loadSuperuser(r *reader) Superuser {
+	return Superuser{Email: r.text("DJANGO_SUPERUSER_EMAIL", ""), Password: r.secret("DJANGO_SUPERUSER_PASSWORD", "")}
+}
+
 const (
 	workerClasses = "core.recording.worker.services."
 	parserClasses = "core.recording.event.parsers."
+
+	marketingClasses = "core.services.marketing."
 )
 
 func loadRecording(r *reader) Recording {

@@ -429,6 +429,15 @@ func TestValues(t *testing.T) {
 		{"DJANGO_LANGUAGE_CODE=fr-fr", func(c *Config) any { return c.Users.LanguageCode }, "fr-fr"},
 		{"DJANGO_LANGUAGES=fr,French ; en-us,English", func(c *Config) any { return fmt.Sprint(c.Users.Languages) }, "[{fr French} {en-us English}]"},
 		{"ALLOW_UNSECURE_USER_LISTING=1", func(c *Config) any { return c.Users.AllowUnsecureListing }, true},
+		{"BREVO_API_KEY=k", func(c *Config) any { return c.Marketing.Key.Reveal() }, "k"},
+		{"BREVO_API_CONTACT_LIST_IDS=3, 12", func(c *Config) any { return fmt.Sprint(c.Marketing.Lists) }, "[3 12]"},
+		{"DJANGO_BREVO_API_CONTACT_ATTRIBUTES={'A': 1}", func(c *Config) any { return fmt.Sprint(c.Marketing.Attributes) }, "[{A 1}]"},
+		{"BREVO_API_TIMEOUT=4", func(c *Config) any { return c.Marketing.Timeout }, 4 * time.Second},
+		{"MEETD_BREVO_URL=http://brevo/v4/", func(c *Config) any { return c.Marketing.URL }, "http://brevo/v4"},
+		{"MARKETING_SERVICE_CLASS=some.Other", func(c *Config) any { return c.Marketing.SignUp }, false},
+		{"SIGNUP_NEW_USER_TO_MARKETING_EMAIL=1", func(c *Config) any { return c.Marketing.SignUp }, false}, // the key is missing
+		{"DJANGO_SUPERUSER_EMAIL=a@b.c", func(c *Config) any { return c.Superuser.Email }, "a@b.c"},
+		{"DJANGO_SUPERUSER_PASSWORD=p", func(c *Config) any { return c.Superuser.Password.Reveal() }, "p"},
 		{"RECORDING_OUTPUT_FOLDER=r", func(c *Config) any { return c.Recording.OutputFolder }, "r"},
 		{
 			`RECORDING_WORKER_CLASSES={'transcript': 'AudioCompositeEgressService', "x": 'core.recording.worker.services.VideoCompositeEgressService'}`,
@@ -538,6 +547,16 @@ func TestFaults(t *testing.T) {
 		{[]string{"RECORDING_ENCODING_KEY_FRAME_INTERVAL_S=-1"}, "RECORDING_ENCODING_KEY_FRAME_INTERVAL_S: -1 is out of range; use 0 to 3600 seconds"},
 		{[]string{"RECORDING_ENCODING_KEY_FRAME_INTERVAL_S=inf"}, "RECORDING_ENCODING_KEY_FRAME_INTERVAL_S: +Inf is out of range; use 0 to 3600 seconds"},
 		{[]string{"MEETD_RECONCILE_PERIOD=0"}, "MEETD_RECONCILE_PERIOD: 0 is not a period; use 1 or more seconds"},
+		{[]string{"BREVO_API_CONTACT_LIST_IDS=3,x"}, "BREVO_API_CONTACT_LIST_IDS: 'x' is not the number of a list; write numbers, as 3,12"},
+		{[]string{"MEETD_BREVO_URL=brevo"}, "MEETD_BREVO_URL: 'brevo' is not a complete URL; write it as https:// or http://host"},
+		{[]string{"MEETD_BREVO_URL=", "BREVO_API_TIMEOUT=0", "MARKETING_SERVICE_CLASS=my.Service"}, ""},
+		{[]string{"SIGNUP_NEW_USER_TO_MARKETING_EMAIL=1", "MEETD_BREVO_URL="}, "MEETD_BREVO_URL: it is empty; set it or remove the variable"},
+		{[]string{"SIGNUP_NEW_USER_TO_MARKETING_EMAIL=1", "BREVO_API_TIMEOUT=0"}, "BREVO_API_TIMEOUT: 0 is not a time to wait; use 1 or more seconds"},
+		{[]string{"SIGNUP_NEW_USER_TO_MARKETING_EMAIL=1", "MARKETING_SERVICE_CLASS=BrevoMarketingService"}, ""},
+		{
+			[]string{"SIGNUP_NEW_USER_TO_MARKETING_EMAIL=1", "MARKETING_SERVICE_CLASS=my.Service"},
+			"MARKETING_SERVICE_CLASS: 'my.Service' is unknown; use one of core.services.marketing.BrevoMarketingService",
+		},
 		{[]string{"RECORDING_ENABLE=1"}, fmt.Sprintf(recording, "LIVEKIT_API_URL, LIVEKIT_API_KEY, LIVEKIT_API_SECRET, AWS_S3_ENDPOINT_URL")},
 		{
 			[]string{"RECORDING_ENABLE=1", "LIVEKIT_API_URL=http://l", "LIVEKIT_API_KEY=k", "LIVEKIT_API_SECRET=s"},
@@ -643,6 +662,11 @@ func TestWarnings(t *testing.T) {
 		},
 		{[]string{"DJANGO_LANGUAGE_CODE=xx"}, []string{"DJANGO_LANGUAGE_CODE: 'xx' is not one of DJANGO_LANGUAGES; add it there"}},
 		{[]string{"RECORDING_STORAGE_EVENT_ENABLE=1"}, []string{token}},
+		{[]string{"SIGNUP_NEW_USER_TO_MARKETING_EMAIL=1"}, []string{
+			"BREVO_API_KEY: Brevo API key is required; until it is set, nobody is signed up",
+			"BREVO_API_CONTACT_LIST_IDS: Default Brevo List IDs must be configured in settings. Until they are, nobody is signed up",
+		}},
+		{[]string{"SIGNUP_NEW_USER_TO_MARKETING_EMAIL=1", "BREVO_API_KEY=k", "BREVO_API_CONTACT_LIST_IDS=3"}, nil},
 		{[]string{"RECORDING_STORAGE_EVENT_ENABLE=1", "RECORDING_STORAGE_EVENT_TOKEN=t"}, nil},
 		{[]string{"RECORDING_STORAGE_EVENT_ENABLE=1", "RECORDING_ENABLE_STORAGE_EVENT_AUTH=0"}, nil},
 		{
@@ -655,6 +679,9 @@ func TestWarnings(t *testing.T) {
 		if diff := cmp.Diff(c.want, cfg.Warnings); diff != "" {
 			t.Errorf("%v: %s", c.vars, diff)
 		}
+	}
+	if !loadVars(t, "SIGNUP_NEW_USER_TO_MARKETING_EMAIL=1", "BREVO_API_KEY=k", "BREVO_API_CONTACT_LIST_IDS=3").Marketing.SignUp {
+		t.Error("nothing is missing, yet nobody is signed up")
 	}
 	if filter := loadVars(t, "LIVEKIT_WEBHOOK_EVENTS_FILTER_REGEX=(").LiveKit.WebhookFilter; filter != nil {
 		t.Errorf("the filter is %v, want off", filter)

@@ -14,4 +14,7 @@ type Jobs interface {
 	// ShowRoom tells the participants of the room its access level and
 	// configuration.
 	ShowRoom(ctx context.Context, room uuid.UUID) error
+	// SignUpForMarketing tells the marketing service about a new account. If that
+	// service does not work for hours, it is given up.
+	SignUpForMarketing(ctx context.Context, account uuid.UUID) error
 }

@@ -15,6 +15,7 @@ type Store interface {
 // that transactions cannot be nested.
 type Repos struct {
 	Users      Users
+	Staff      Staff
 	Sessions   Sessions
 	UsedTokens UsedTokens
 	Rooms      Rooms

@@ -36,6 +36,18 @@ type Users interface {
 	LoggedIn(ctx context.Context, id uuid.UUID, at time.Time) error
 }
 
+// Staff keeps what accounts are to the administration.
+type Staff interface {
+	// ByAdminEmail locks the account with exactly this address; fault.NotFound
+	// for nobody.
+	ByAdminEmail(ctx context.Context, email string) (user.Staff, error)
+	// Create stores a new account that belongs to no subject of the provider.
+	// fault.Conflict when the admin e-mail is taken.
+	Create(ctx context.Context, s user.Staff, language string, at time.Time) error
+	// Save stores password and flags, except for whether the account is active.
+	Save(ctx context.Context, s user.Staff, at time.Time) error
+}
+
 // SessionKey is the SHA-256 of a session's secret: what is stored of it.
 type SessionKey [32]byte
 

@@ -14,6 +14,7 @@ import (
 	"github.com/riverqueue/river/rivertype"
 
 	"meetd/app/accounts"
+	"meetd/app/marketing"
 	"meetd/app/recordings"
 	"meetd/app/rooms"
 	"meetd/ports"
@@ -36,6 +37,7 @@ type Services struct {
 	Accounts   *accounts.Service
 	Rooms      *rooms.Service
 	Recordings *recordings.Service
+	Marketing  *marketing.Service
 }
 
 // New prepares the queue. Nothing is worked on before Start.
@@ -45,6 +47,7 @@ func New(pool *pgxpool.Pool, c Config, s Services, log *slog.Logger) (*Queue, er
 	river.AddWorker(workers, &showRoom{svc: s.Rooms})
 	river.AddWorker(workers, &reconcile{svc: s.Recordings})
 	river.AddWorker(workers, &purgeSessions{svc: s.Accounts})
+	river.AddWorker(workers, &marketingSignup{svc: s.Marketing})
 	client, err := river.NewClient(riverpgxv5.New(pool), &river.Config{
 		Schema:  Schema,
 		Logger:  log,
@@ -100,16 +103,20 @@ type outbox struct {
 }
 
 func (o outbox) ShowRecording(ctx context.Context, room uuid.UUID) error {
-	return o.note(ctx, showRecordingArgs{Room: room})
+	return o.note(ctx, showRecordingArgs{Room: room}, showAttempts)
 }
 
 func (o outbox) ShowRoom(ctx context.Context, room uuid.UUID) error {
-	return o.note(ctx, showRoomArgs{Room: room})
+	return o.note(ctx, showRoomArgs{Room: room}, showAttempts)
 }
 
-// note inserts a job that is worth doing only for a short while.
-func (o outbox) note(ctx context.Context, args river.JobArgs) error {
-	if _, err := o.client.InsertTx(ctx, o.tx, args, &river.InsertOpts{MaxAttempts: 6}); err != nil {
+// showAttempts are few: what people in a room see is worth showing only while
+// it lasts.
+const showAttempts = 6
+
+// note inserts a job that is given up after so many attempts.
+func (o outbox) note(ctx context.Context, args river.JobArgs, attempts int) error {
+	if _, err := o.client.InsertTx(ctx, o.tx, args, &river.InsertOpts{MaxAttempts: attempts}); err != nil {
 		return fmt.Errorf("note a job: %w", err)
 	}
 	return nil

@@ -187,9 +187,14 @@ func (s *Service) letIn(ctx context.Context, oldSecret string, old user.Session,
 	}
 	secret := newSecret()
 	begin := func(r ports.Repos) error {
-		u, _, err := s.account(ctx, r.Users, claims)
+		u, isNew, err := s.account(ctx, r.Users, claims)
 		if err != nil {
 			return err
+		}
+		if isNew && s.Config.Marketing && u.Email != nil {
+			if err := r.Jobs.SignUpForMarketing(ctx, u.ID); err != nil {
+				return err
+			}
 		}
 		if err := r.Users.LoggedIn(ctx, u.ID, s.Now()); err != nil {
 			return err

@@ -1,4 +1,5 @@
 // Command meetd is the backend of video meetings: it serves the API and works
-// on the jobs, migrates its database, and shows its configuration. All of it is
-// configured by environment variables; see the README.
+// on the jobs, migrates its database, makes superusers, and shows its
+// configuration. All of it is configured by environment variables; see the
+// README.
 package main

@@ -20,7 +20,8 @@ Commands:
   serve    answer HTTP and work on jobs
   migrate  bring the database to what this version needs
   config   show the effective configuration; secrets are masked
-  end-sessions  log somebody out everywhere
+  end-sessions           log somebody out everywhere
+  createsuperuser        let somebody use the administration
 
 meetd COMMAND --help tells the options of a command.
 `
@@ -40,7 +41,8 @@ func run(ctx context.Context, args []string, lookup func(string) (string, bool),
 	}
 	commands := map[string]func(context.Context, *app.Config, []string, io.Writer, io.Writer) error{
 		"serve": serve, "migrate": migrate, "config": showConfig,
-		"end-sessions": endSessions,
+		"end-sessions":    endSessions,
+		"createsuperuser": createSuperuser,
 	}
 	do, ok := commands[command]
 	switch {

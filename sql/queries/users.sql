@@ -52,3 +52,20 @@ UPDATE meet_user SET last_login = $2 WHERE id = $1;
 UPDATE meet_user
 SET language = $2, timezone = $3, default_room_access_level = $4, default_room_configuration = $5, updated_at = $6
 WHERE id = $1;
+
+-- name: StaffByAdminEmailForUpdate :one
+SELECT id, password, is_staff, is_superuser, is_active FROM meet_user WHERE admin_email = $1 FOR UPDATE;
+
+-- name: StaffInsert :exec
+INSERT INTO meet_user (
+    id, password, last_login, is_superuser, created_at, updated_at, sub, email, admin_email,
+    language, timezone, is_device, is_staff, is_active, full_name, short_name,
+    default_room_access_level, default_room_configuration
+) VALUES (
+    sqlc.arg(id), sqlc.arg(password), NULL, sqlc.arg(is_superuser), sqlc.arg(at), sqlc.arg(at), NULL, NULL, sqlc.arg(admin_email),
+    sqlc.arg(language), 'UTC', false, sqlc.arg(is_staff), sqlc.arg(is_active), NULL, NULL,
+    NULL, '{}'
+);
+
+-- name: StaffUpdate :exec
+UPDATE meet_user SET password = $2, is_staff = $3, is_superuser = $4, updated_at = $5 WHERE id = $1;

@@ -13,6 +13,91 @@ import (
 	"github.com/google/uuid"
 )
 
+const staffByAdminEmailForUpdate = `-- name: StaffByAdminEmailForUpdate :one
+SELECT id, password, is_staff, is_superuser, is_active FROM meet_user WHERE admin_email = $1 FOR UPDATE
+`
+
+type StaffByAdminEmailForUpdateRow struct {
+	ID          uuid.UUID
+	Password    string
+	IsStaff     bool
+	IsSuperuser bool
+	IsActive    bool
+}
+
+func (q *Queries) StaffByAdminEmailForUpdate(ctx context.Context, db DBTX, adminEmail *string) (StaffByAdminEmailForUpdateRow, error) {
+	row := db.QueryRow(ctx, staffByAdminEmailForUpdate, adminEmail)
+	var i StaffByAdminEmailForUpdateRow
+	err := row.Scan(
+		&i.ID,
+		&i.Password,
+		&i.IsStaff,
+		&i.IsSuperuser,
+		&i.IsActive,
+	)
+	return i, err
+}
+
+const staffInsert = `-- name: StaffInsert :exec
+INSERT INTO meet_user (
+    id, password, last_login, is_superuser, created_at, updated_at, sub, email, admin_email,
+    language, timezone, is_device, is_staff, is_active, full_name, short_name,
+    default_room_access_level, default_room_configuration
+) VALUES (
+    $1, $2, NULL, $3, $4, $4, NULL, NULL, $5,
+    $6, 'UTC', false, $7, $8, NULL, NULL,
+    NULL, '{}'
+)
+`
+
+type StaffInsertParams struct {
+	ID          uuid.UUID
+	Password    string
+	IsSuperuser bool
+	At          time.Time
+	AdminEmail  *string
+	Language    string
+	IsStaff     bool
+	IsActive    bool
+}
+
+func (q *Queries) StaffInsert(ctx context.Context, db DBTX, arg StaffInsertParams) error {
+	_, err := db.Exec(ctx, staffInsert,
+		arg.ID,
+		arg.Password,
+		arg.IsSuperuser,
+		arg.At,
+		arg.AdminEmail,
+		arg.Language,
+		arg.IsStaff,
+		arg.IsActive,
+	)
+	return err
+}
+
+const staffUpdate = `-- name: StaffUpdate :exec
+UPDATE meet_user SET password = $2, is_staff = $3, is_superuser = $4, updated_at = $5 WHERE id = $1
+`
+
+type StaffUpdateParams struct {
+	ID          uuid.UUID
+	Password    string
+	IsStaff     bool
+	IsSuperuser bool
+	UpdatedAt   time.Time
+}
+
+func (q *Queries) StaffUpdate(ctx context.Context, db DBTX, arg StaffUpdateParams) error {
+	_, err := db.Exec(ctx, staffUpdate,
+		arg.ID,
+		arg.Password,
+		arg.IsStaff,
+		arg.IsSuperuser,
+		arg.UpdatedAt,
+	)
+	return err
+}
+
 const userBySub = `-- name: UserBySub :one
 SELECT password, last_login, is_superuser, id, created_at, updated_at, sub, email, admin_email, language, timezone, is_device, is_staff, is_active, full_name, short_name, default_room_access_level, default_room_configuration FROM meet_user WHERE sub = $1
 `

@@ -1,0 +1,3 @@
+// Package brevo tells Brevo, the marketing service, about new people
+// (integrations.md §2).
+package brevo

@@ -1,0 +1,40 @@
+package jobs
+
+import (
+	"context"
+	"errors"
+
+	"github.com/google/uuid"
+	"github.com/riverqueue/river"
+
+	"meetd/app/marketing"
+	"meetd/domain/fault"
+)
+
+// signupAttempts are about four hours of River's back-off.
+const signupAttempts = 10
+
+func (o outbox) SignUpForMarketing(ctx context.Context, account uuid.UUID) error {
+	return o.note(ctx, marketingSignupArgs{Account: account}, signupAttempts)
+}
+
+// marketingSignupArgs hold no personal data: jobs are kept for a while.
+type marketingSignupArgs struct {
+	Account uuid.UUID `json:"account"`
+}
+
+func (marketingSignupArgs) Kind() string { return "marketing_signup" }
+
+type marketingSignup struct {
+	river.WorkerDefaults[marketingSignupArgs]
+	svc *marketing.Service
+}
+
+// Work gives up at once when the service will never accept the account.
+func (w *marketingSignup) Work(ctx context.Context, job *river.Job[marketingSignupArgs]) error {
+	err := w.svc.SignUp(ctx, job.Args.Account)
+	if errors.Is(err, fault.Invalid) {
+		return river.JobCancel(err)
+	}
+	return err
+}
