@@ -110,6 +110,20 @@ func (l *liveKit) counts() (starts, stops int) {
 	return len(l.starts), len(l.stops)
 }
 
+// open opens a room.
+func (l *liveKit) open(room, metadata string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.metadata[room] = metadata
+}
+
+// shown is the metadata of a room as it was written.
+func (l *liveKit) shown(room string) string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.metadata[room]
+}
+
 func (l *liveKit) roomMetadata(room string) map[string]any {
 	l.mu.Lock()
 	defer l.mu.Unlock()

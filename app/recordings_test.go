@@ -47,14 +47,19 @@ const token = "abcdefghijklmnopqrstuvwxyzABCDEF" // a CSRF token
 // write sends a POST as the front end does: JSON, with the CSRF token.
 func (s *service) write(t *testing.T, as account, path, body string) answer {
 	t.Helper()
-	header := http.Header{"Content-Type": {"application/json"}, "X-Csrftoken": {token}}
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.URL+path, strings.NewReader(body))
+	return s.ask(t, as, http.MethodPost, path, body)
+}
+
+// ask is write with any method.
+func (s *service) ask(t *testing.T, as account, method, path, body string) answer {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), method, s.URL+path, strings.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
 	}
-	req.Header = header
+	req.Header = http.Header{"Content-Type": {"application/json"}, "X-Csrftoken": {token}}
 	if as.Secret != "" {
-		req.AddCookie(&http.Cookie{Name: "meet_sessionid", Value: as.Secret})
+		req.AddCookie(&http.Cookie{Name: s.cookie, Value: as.Secret})
 		req.AddCookie(&http.Cookie{Name: "csrftoken", Value: token})
 	}
 	return s.send(t, req)

@@ -95,11 +95,10 @@ func TestUserEditsAtOnce(t *testing.T) {
 	s := startService(t, nil)
 	ada := s.login(t, "ada")
 	done := make(chan int)
-	header := http.Header{"X-Csrftoken": {token}, "Content-Type": {"application/json"}, "Cookie": {"csrftoken=" + token + "; " + s.cookie + "=" + ada.Secret}}
 	for i := range 20 {
 		for _, body := range []string{fmt.Sprintf(`{"timezone":"Etc/GMT+%d"}`, i%10), fmt.Sprintf(`{"language":%q}`, []string{"fr-fr", "de-de"}[i%2])} {
 			go func() {
-				done <- s.request(t, account{}, http.MethodPatch, "/api/v1.0/users/"+ada.ID.String()+"/", body, header).Status
+				done <- s.ask(t, ada, http.MethodPatch, "/api/v1.0/users/"+ada.ID.String()+"/", body).Status
 			}()
 		}
 		for range 2 {
