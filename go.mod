@@ -25,6 +25,7 @@ require (
 	github.com/livekit/protocol v1.52.0
 	github.com/livekit/psrpc v0.7.7
 	github.com/moby/moby/api v1.56.1
+	github.com/nyaruka/phonenumbers v1.8.1
 	github.com/pressly/goose/v3 v3.29.0
 	github.com/redis/go-redis/v9 v9.23.0
 	github.com/riverqueue/river v0.51.1

@@ -308,11 +308,14 @@ func httpConfig(c *Config) (httpapi.Config, error) {
 		},
 		WebhookFilter: c.LiveKit.WebhookFilter, ConnectionTestTag: c.LiveKit.ConnectionTestRoomPrefix,
 	}
+	var err error
+	if conf.FrontEnd, err = frontEndBody(c); err != nil {
+		return conf, err
+	}
 	if c.OIDC.Key == nil {
 		conf.KeySetFault = keySetFault(c.OIDC.KeyFault)
 		return conf, nil
 	}
-	var err error
 	conf.KeySet, err = c.OIDC.Key.Public()
 	return conf, err
 }

@@ -38,6 +38,7 @@ type Config struct {
 	Rooms     Rooms
 	Users     Users
 	Recording Recording
+	FrontEnd  FrontEnd
 	Marketing Marketing
 	Superuser Superuser
 
@@ -298,6 +299,7 @@ func load(lookup func(string) (string, bool), readFile func(string) ([]byte, err
 		Rooms:     loadRooms(r),
 		Users:     loadUsers(r),
 		Recording: loadRecording(r),
+		FrontEnd:  loadFrontEnd(r),
 		Marketing: loadMarketing(r),
 		Superuser: loadSuperuser(r),
 	}

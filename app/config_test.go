@@ -409,6 +409,32 @@ func TestValues(t *testing.T) {
 		{"OIDC_RS_ENCRYPTION_KEY_TYPE=EC", func(c *Config) any { return errors.Is(c.OIDC.KeyFault, oidc.ErrNoKey) }, true},
 		{"OIDC_RS_ENCRYPTION_ALGO=ECDH-ES", func(c *Config) any { return errors.Is(c.OIDC.KeyFault, oidc.ErrNoKey) }, true},
 		{"OIDC_RS_ENCRYPTION_ENCODING=A128GCM", func(c *Config) any { return errors.Is(c.OIDC.KeyFault, oidc.ErrNoKey) }, true},
+		{"FRONTEND_CUSTOM_CSS_URL=https://x/y.css", func(c *Config) any { return *c.FrontEnd.CustomCSS }, "https://x/y.css"},
+		{"FRONTEND_ANALYTICS={'id': 1}", func(c *Config) any { return c.FrontEnd.Analytics }, Dict{{"id", int64(1)}}},
+		{"FRONTEND_SUPPORT={'id': True}", func(c *Config) any { return c.FrontEnd.Support }, Dict{{"id", true}}},
+		{"FRONTEND_SILENCE_LIVEKIT_DEBUG=1", func(c *Config) any { return c.FrontEnd.SilenceLiveKitLogs }, true},
+		{"FRONTEND_IS_SILENT_LOGIN_ENABLED=0", func(c *Config) any { return c.FrontEnd.SilentLogin }, false},
+		{"FRONTEND_IDLE_DISCONNECT_WARNING_DELAY=7", func(c *Config) any { return *c.FrontEnd.IdleWarningDelay }, 7},
+		{"FRONTEND_FEEDBACK={'url': 'x'}", func(c *Config) any { return c.FrontEnd.Feedback }, Dict{{"url", "x"}}},
+		{"FRONTEND_DOCUMENTATION_URL=", func(c *Config) any { return *c.FrontEnd.Documentation }, ""},
+		{"FRONTEND_EXTERNAL_HOME_URL=https://x", func(c *Config) any { return *c.FrontEnd.ExternalHome }, "https://x"},
+		{"FRONTEND_USE_FRENCH_GOV_FOOTER=1", func(c *Config) any { return c.FrontEnd.FrenchGovFooter }, true},
+		{"FRONTEND_USE_PROCONNECT_BUTTON=1", func(c *Config) any { return c.FrontEnd.ProConnectButton }, true},
+		{"FRONTEND_MANIFEST_LINK=/m", func(c *Config) any { return *c.FrontEnd.Manifest }, "/m"},
+		{"FRONTEND_TRANSCRIPTION_DESTINATION=docs", func(c *Config) any { return *c.FrontEnd.TranscriptionDestination }, "docs"},
+		{"FRONTEND_MAX_PARTICIPANTS_FOR_SOUND=9", func(c *Config) any { return c.FrontEnd.MaxParticipantsForSound }, 9},
+		{"FRONTEND_AUTO_MUTE_ON_JOIN_THRESHOLD=9", func(c *Config) any { return c.FrontEnd.AutoMuteThreshold }, 9},
+		{"LIVEKIT_FORCE_WSS_PROTOCOL=1", func(c *Config) any { return c.FrontEnd.ForceWSS }, true},
+		{"LIVEKIT_ENABLE_FIREFOX_PROXY_WORKAROUND=1", func(c *Config) any { return c.FrontEnd.FirefoxProxyWorkaround }, true},
+		{"ROOM_SUBTITLE_ENABLED=1", func(c *Config) any { return c.FrontEnd.Subtitles }, true},
+		{"CONNECTION_TEST_ENABLED=1", func(c *Config) any { return c.FrontEnd.ConnectionTest }, true},
+		{"ROOM_TELEPHONY_PHONE_NUMBER=+33123456789", func(c *Config) any { return c.FrontEnd.Phone }, Phone{"FR", "+33 1 23 45 67 89"}},
+		{"ROOM_TELEPHONY_DEFAULT_COUNTRY=FR", func(c *Config) any { return c.FrontEnd.Phone }, Phone{}},
+		{"FILE_UPLOAD_ENABLED=1", func(c *Config) any { return c.FrontEnd.Uploads }, true},
+		{
+			"FILE_UPLOAD_RESTRICTIONS={'background_image': {'max_size': 1, 'max_count_by_user': 2, 'allowed_extensions': ['.a'], 'allowed_mimetypes': []}}",
+			func(c *Config) any { return c.FrontEnd.BackgroundImage }, UploadLimits{MaxCount: 2, MaxSize: 1, Extensions: []string{".a"}, MIMETypes: []string{}},
+		},
 		{"OIDC_TIMEOUT=7", func(c *Config) any { return c.OIDC.Timeout }, 7 * time.Second},
 		{"LIVEKIT_API_KEY=k", func(c *Config) any { return c.LiveKit.APIKey.Reveal() }, "k"},
 		{"LIVEKIT_API_SECRET=k", func(c *Config) any { return c.LiveKit.APISecret.Reveal() }, "k"},
@@ -529,6 +555,7 @@ func TestFaults(t *testing.T) {
 		{[]string{"OIDC_RS_ENCRYPTION_ALGO=dir"}, "OIDC_RS_ENCRYPTION_ALGO: 'dir' is unknown; use one of RSA-OAEP, RSA-OAEP-256, ECDH-ES, ECDH-ES+A128KW, ECDH-ES+A192KW, ECDH-ES+A256KW"},
 		{[]string{"MEETD_LOGIN_FAILURE_THROTTLE_RATES=many"}, "MEETD_LOGIN_FAILURE_THROTTLE_RATES: 'many' is not a rate; write it as 30/minute, with second, minute, hour or day"},
 		{[]string{"MEETD_LOGIN_FAILURE_THROTTLE_RATES=0/m"}, "MEETD_LOGIN_FAILURE_THROTTLE_RATES: '0/m' is not a rate; write it as 30/minute, with second, minute, hour or day"},
+		{[]string{"FILE_UPLOAD_RESTRICTIONS={}"}, "FILE_UPLOAD_RESTRICTIONS: it needs 'background_image' with max_size, max_count_by_user, allowed_extensions and allowed_mimetypes; see its default"},
 		{[]string{"OIDC_TIMEOUT=0"}, "OIDC_TIMEOUT: 0 is not a time to wait; use 1 or more seconds"},
 		{[]string{"OIDC_AUTH_REQUEST_EXTRA_PARAMS={'a': [1]}"}, "OIDC_AUTH_REQUEST_EXTRA_PARAMS: the value of 'a' is not text; put it between quotes"},
 		{[]string{"LIVEKIT_API_URL=livekit"}, "LIVEKIT_API_URL: 'livekit' is not a complete URL; write it as https:// or http:// or wss:// or ws://host"},
@@ -746,5 +773,28 @@ func TestNoSecretIsPrinted(t *testing.T) {
 	_, err := load(lookup, readFile, noAddress)
 	if err == nil || strings.Contains(err.Error(), leak) {
 		t.Errorf("error %v", err)
+	}
+}
+
+// Telephone numbers as people write them (http-recordings-files.md §4).
+func TestPhone(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		number, country string
+		want            Phone
+	}{
+		{"0123456789", "FR", Phone{"FR", "+33 1 23 45 67 89"}},
+		{"+33123456789", "US", Phone{"FR", "+33 1 23 45 67 89"}},
+		{"2025550123", "US", Phone{"US", "+1 202-555-0123"}},
+		{"03012345678", "DE", Phone{"DE", "+49 30 12345678"}},
+		{"", "FR", Phone{}}, {"nonsense", "FR", Phone{}}, {"1", "FR", Phone{}}, {"0123456789", "XX", Phone{}},
+	} {
+		got := loadVars(t, "ROOM_TELEPHONY_PHONE_NUMBER="+c.number, "ROOM_TELEPHONY_DEFAULT_COUNTRY="+c.country)
+		if got.FrontEnd.Phone != c.want {
+			t.Errorf("%s in %s: %+v, want %+v", c.number, c.country, got.FrontEnd.Phone, c.want)
+		}
+		if warned := slices.ContainsFunc(got.Warnings, func(w string) bool { return strings.HasPrefix(w, "ROOM_TELEPHONY_PHONE_NUMBER") }); warned != (c.number != "" && c.want.Number == "") {
+			t.Errorf("%s in %s: warnings %q", c.number, c.country, got.Warnings)
+		}
 	}
 }

@@ -162,6 +162,16 @@ func (r *reader) optionalInteger(name string) *int {
 	return read(r, name, KindInteger, nil, parse, show)
 }
 
+// optionalText tells a variable that is empty from one that is not there.
+func (r *reader) optionalText(name string) *string {
+	if _, ok := r.lookup(name); !ok {
+		r.text(name, "")
+		return nil
+	}
+	text := r.text(name, "")
+	return &text
+}
+
 // unsigned reads U.
 func (r *reader) unsigned(name string, def int) int {
 	return read(r, name, KindUnsigned, def, parseUnsigned, strconv.Itoa)

@@ -38,3 +38,8 @@ func (s *Server) version(c echo.Context) error {
 	}
 	return c.JSONBlob(http.StatusOK, b)
 }
+
+// frontEnd tells the front end how this installation is configured.
+func (s *Server) frontEnd(c echo.Context) error {
+	return c.Blob(http.StatusOK, "application/json", s.Config.FrontEnd)
+}

@@ -43,6 +43,7 @@ type Config struct {
 	VersionFile    string
 
 	ReturnToParam string // OIDC_REDIRECT_FIELD_NAME
+	FrontEnd      []byte // answer of the config endpoint
 	KeySet        []byte // served at /jwks
 	KeySetFault   string // why there is none
 	LogoutByGet   bool   // ALLOW_LOGOUT_GET_METHOD
@@ -100,6 +101,7 @@ func (s *Server) Handler() http.Handler {
 func (s *Server) endpoints() []endpoint {
 	const get, post, put, patch, del = http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete
 	return []endpoint{
+		{API + "/config/", open, methods{get: s.frontEnd}},
 		{API + "/users/", loggedIn, methods{get: s.listUsers}},
 		{API + "/users/me/", loggedIn, methods{get: s.me}},
 		{API + "/users/:id/", loggedIn, methods{put: s.replaceUser, patch: s.changeUser}},
