@@ -20,6 +20,8 @@ Commands:
   serve    answer HTTP and work on jobs
   migrate  bring the database to what this version needs
   config   show the effective configuration; secrets are masked
+  merge-duplicate-users  merge accounts with the same e-mail
+  unmerge-users          undo a merge
 
 meetd COMMAND --help tells the options of a command.
 `
@@ -39,6 +41,7 @@ func run(ctx context.Context, args []string, lookup func(string) (string, bool),
 	}
 	commands := map[string]func(context.Context, *app.Config, []string, io.Writer, io.Writer) error{
 		"serve": serve, "migrate": migrate, "config": showConfig,
+		"merge-duplicate-users": mergeUsers, "unmerge-users": unmergeUsers,
 	}
 	do, ok := commands[command]
 	switch {
