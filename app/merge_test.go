@@ -308,8 +308,17 @@ func TestMergeRules(t *testing.T) {
 				t.Helper()
 				two(t, p)
 				for i, c := range [][2]string{
-					{"member", ""}, {"owner", "member"}, {"administrator", "member"}, {"owner", "administrator"},
-					{"member", "owner"}, {"administrator", "owner"}, {"member", "administrator"}, {"owner", "owner"}, {"odd", "member"}, {"member", "odd"}, {"odd", "other"},
+					{"member", ""},
+					{"owner", "member"},
+					{"administrator", "member"},
+					{"owner", "administrator"},
+					{"member", "owner"},
+					{"administrator", "owner"},
+					{"member", "administrator"},
+					{"owner", "owner"},
+					{"odd", "member"},
+					{"member", "odd"},
+					{"odd", "other"},
 				} {
 					room := 10 + i
 					p.room(t, room)
