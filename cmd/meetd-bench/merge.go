@@ -333,6 +333,7 @@ func mergeAccounts(ctx context.Context, b *bench) error {
 		return fmt.Errorf("database: %w", err)
 	}
 	defer copied.Close(ctx) //nolint:errcheck // only read
+	b.say("merging row by row …")
 	slow, err := c.reference(ctx, copied)
 	if err != nil {
 		return err
@@ -362,6 +363,7 @@ func mergeAccounts(ctx context.Context, b *bench) error {
 	probed := make(chan struct{})
 	go func() { defer close(probed); p.run(probing, c, server.address) }()
 
+	b.say("merging %d addresses beside a server in use …", c.addresses)
 	half := func() (done bool, err error) {
 		err = conn.QueryRow(ctx, `SELECT count(*) >= $1 FROM meetd.merge_group`, c.addresses/2).Scan(&done)
 		return done, err
@@ -385,6 +387,7 @@ func mergeAccounts(ctx context.Context, b *bench) error {
 	if err != nil {
 		return fmt.Errorf("count: %w", err)
 	}
+	b.say("merged in %.1f s; undoing …", took.Seconds())
 	undone, err := c.command(ctx, b, nil, "unmerge-users", "1")
 	if err != nil {
 		return err

@@ -317,12 +317,19 @@ func (q *Queries) MergeJournalInsert(ctx context.Context, db DBTX, arg MergeJour
 }
 
 const mergeJournalLater = `-- name: MergeJournalLater :one
-SELECT coalesce(max(l.journal_id), 0)::bigint AS later
-FROM meetd.merge_group g
-JOIN meetd.merge_group l ON l.journal_id > g.journal_id AND l.undone_at IS NULL
-WHERE g.journal_id = $1 AND g.undone_at IS NULL
-  AND (l.survivor_id = g.survivor_id OR EXISTS (
-      SELECT 1 FROM meetd.merge_item i WHERE i.group_id = l.id AND i.kind = 'account' AND i.user_id = g.survivor_id))
+SELECT coalesce(max(x.journal_id), 0)::bigint AS later
+FROM (
+    SELECT l.journal_id
+    FROM meetd.merge_group l
+    WHERE l.journal_id > $1 AND l.undone_at IS NULL
+      AND l.survivor_id IN (SELECT g.survivor_id FROM meetd.merge_group g WHERE g.journal_id = $1 AND g.undone_at IS NULL)
+    UNION ALL
+    SELECT l.journal_id
+    FROM meetd.merge_group l
+    JOIN meetd.merge_item i ON i.group_id = l.id AND i.kind = 'account'
+    WHERE l.journal_id > $1 AND l.undone_at IS NULL
+      AND i.user_id IN (SELECT g.survivor_id FROM meetd.merge_group g WHERE g.journal_id = $1 AND g.undone_at IS NULL)
+) x
 `
 
 // The newest later merge in which a survivor of this one had a part and that was
