@@ -70,8 +70,8 @@ func TestUserList(t *testing.T) {
 		"?page=last":       {5, "", base + "?page=2"},
 	} {
 		l, got := ask(query)
-		if len(got) != want.count || l.Count != 45 || text(l.Next) != want.next || text(l.Previous) != want.previous {
-			t.Errorf("%s: %d of %d, next %q, previous %q", query, len(got), l.Count, text(l.Next), text(l.Previous))
+		if len(got) != want.count || l.Count != 45 || orEmpty(l.Next) != want.next || orEmpty(l.Previous) != want.previous {
+			t.Errorf("%s: %d of %d, next %q, previous %q", query, len(got), l.Count, orEmpty(l.Next), orEmpty(l.Previous))
 		}
 	}
 	if got := s.request(t, asker, http.MethodGet, "/api/v1.0/users/?page=4", "", nil); got.Status != 404 || string(got.Body) != `{"detail":"Invalid page."}` {
@@ -82,7 +82,7 @@ func TestUserList(t *testing.T) {
 	}
 }
 
-func text(s *string) string {
+func orEmpty(s *string) string {
 	if s == nil {
 		return ""
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -80,6 +81,9 @@ func translate(err error, what string) error {
 		return &fault.Error{Kind: fault.Conflict, Code: unique(pg.ConstraintName), Err: err}
 	case errors.As(err, &pg) && (pg.Code == "22021" || pg.Code == "22P05"):
 		return fault.Wrap(fault.Invalid, "text", err) // NUL, or bytes that are no text
+	case errors.As(err, &pg) && pg.Code == "23503" && strings.HasSuffix(pg.ConstraintName, "_fk_meet_user_id"):
+		// The account of the request was merged away while it was under way.
+		return fault.Wrap(fault.Unauthenticated, "session", err)
 	case errors.As(err, &pg) && pg.Code[:2] != "08" && pg.Code[:2] != "53" && pg.Code[:2] != "57":
 		return fmt.Errorf("%s: %w", what, err)
 	case errors.Is(err, context.Canceled):

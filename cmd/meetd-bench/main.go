@@ -59,15 +59,18 @@ type bench struct {
 	rounds int           // of A B B A
 	period time.Duration // of one measurement
 
+	accounts int // of benchmark f
+
 	results []result
 }
 
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err error) {
 	set := flag.NewFlagSet("meetd-bench", flag.ContinueOnError)
 	set.SetOutput(stderr)
-	only := set.String("only", "a,b,e", "benchmarks to run, separated by commas")
+	only := set.String("only", "a,b,e,f", "benchmarks to run, separated by commas")
 	rounds := set.Int("rounds", 3, "rounds of subject, baseline, baseline, subject")
 	period := set.Duration("period", 3*time.Second, "how long one measurement takes")
+	accounts := set.Int("accounts", 1_000_000, "size of the population of benchmark f")
 	file := set.String("json", "bench.json", "file to write the results to")
 	if err := set.Parse(args); err != nil {
 		return err //nolint:wrapcheck // flag has explained it
@@ -80,18 +83,18 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err erro
 	if err := os.Chmod(dir, 0o755); err != nil { //nolint:gosec // the database's user must get through it
 		return fmt.Errorf("throw-away folder: %w", err)
 	}
-	b := &bench{out: stdout, dir: dir, meetd: filepath.Join(dir, "meetd"), rounds: *rounds, period: *period}
+	b := &bench{out: stdout, dir: dir, meetd: filepath.Join(dir, "meetd"), rounds: *rounds, period: *period, accounts: *accounts}
 	b.say("building meetd …")
 	build := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags=-s -w", "-o", b.meetd, "meetd/cmd/meetd") //nolint:gosec // our own
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if text, err := build.CombinedOutput(); err != nil {
 		return fmt.Errorf("build meetd: %w\n%s", err, text)
 	}
-	all := map[string]func(context.Context, *bench) error{"a": mediaAuth, "b": downloads, "e": startUp}
+	all := map[string]func(context.Context, *bench) error{"a": mediaAuth, "b": downloads, "e": startUp, "f": mergeAccounts}
 	for _, id := range strings.Split(*only, ",") {
 		measure, ok := all[id]
 		if !ok {
-			return fmt.Errorf("there is no benchmark %q; there are a, b and e", id)
+			return fmt.Errorf("there is no benchmark %q; there are a, b, e and f", id)
 		}
 		if err := measure(ctx, b); err != nil {
 			return fmt.Errorf("benchmark %s: %w", id, err)

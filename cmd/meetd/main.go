@@ -17,11 +17,13 @@ import (
 const usage = `Usage: meetd COMMAND [OPTIONS]
 
 Commands:
-  serve    answer HTTP and work on jobs
-  migrate  bring the database to what this version needs
-  config   show the effective configuration; secrets are masked
-  end-sessions           log somebody out everywhere
+  serve                  answer HTTP and work on jobs
+  migrate                bring the database to what this version needs
+  config                 show the effective configuration; secrets are masked
   createsuperuser        let somebody use the administration
+  end-sessions           log somebody out everywhere
+  merge-duplicate-users  merge accounts with the same e-mail
+  unmerge-users          undo a merge
 
 meetd COMMAND --help tells the options of a command.
 `
@@ -41,8 +43,8 @@ func run(ctx context.Context, args []string, lookup func(string) (string, bool),
 	}
 	commands := map[string]func(context.Context, *app.Config, []string, io.Writer, io.Writer) error{
 		"serve": serve, "migrate": migrate, "config": showConfig,
-		"end-sessions":    endSessions,
-		"createsuperuser": createSuperuser,
+		"createsuperuser": createSuperuser, "end-sessions": endSessions,
+		"merge-duplicate-users": mergeUsers, "unmerge-users": unmergeUsers,
 	}
 	do, ok := commands[command]
 	switch {
