@@ -133,7 +133,7 @@ func build(ctx context.Context, c *Config, pool *pgxpool.Pool, log *slog.Logger,
 		Store: store, Provider: newProvider(c.OIDC, log), Config: accountConfig(c), Now: now, NewID: uuid.New, Log: log,
 	}
 	roomSvc := &rooms.Service{
-		Store: store, Tokens: tokens, Conference: conference, Config: roomConfig(c), Now: now, NewID: uuid.New, Log: log,
+		Store: store, Tokens: tokens, Conference: conference, Mailer: newMailer(c.Mail), Config: roomConfig(c), Now: now, NewID: uuid.New, Log: log,
 	}
 	httpConf, err := httpConfig(c)
 	if err != nil {
@@ -291,6 +291,7 @@ func roomConfig(c *Config) rooms.Config {
 		DefaultAccessLevel: room.AccessLevel(c.Rooms.DefaultAccessLevel), AllowUnregistered: c.Rooms.AllowUnregistered,
 		EditableNames: c.Rooms.CanEditDisplayName, Sources: sources,
 		PINs: c.Rooms.TelephonyEnabled || c.Rooms.RoomkitEnabled, PINLength: c.Rooms.PINLength, PINTries: c.Rooms.PINMaxRetries,
+		InvitationRate: c.Mail.InvitationRate,
 	}
 }
 
@@ -302,7 +303,7 @@ func httpConfig(c *Config) (httpapi.Config, error) {
 		CORSPatterns: p.CORS.OriginPatterns, SessionCookie: p.SessionCookieName, SessionAge: c.Session.Age,
 		SecureCookies: p.SecureCookies, TrustedProxies: c.Server.TrustedProxies, Streaming: c.Media.Streaming,
 		VersionFile: c.Server.VersionFile, ReturnToParam: c.OIDC.RedirectFieldName, LogoutByGet: c.OIDC.AllowLogoutGet,
-		LiveKitURL: c.LiveKit.APIURL,
+		LiveKitURL: c.LiveKit.APIURL, Language: c.Users.LanguageCode,
 		StorageHook: httpapi.HookConfig{
 			Enabled: c.Recording.StorageEventEnabled, Auth: c.Recording.StorageEventAuth, Token: c.Recording.StorageEventToken.Reveal(),
 		},

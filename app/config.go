@@ -38,6 +38,7 @@ type Config struct {
 	Rooms     Rooms
 	Users     Users
 	Recording Recording
+	Mail      Mail
 	FrontEnd  FrontEnd
 	Marketing Marketing
 	Superuser Superuser
@@ -299,6 +300,7 @@ func load(lookup func(string) (string, bool), readFile func(string) ([]byte, err
 		Rooms:     loadRooms(r),
 		Users:     loadUsers(r),
 		Recording: loadRecording(r),
+		Mail:      loadMail(r),
 		FrontEnd:  loadFrontEnd(r),
 		Marketing: loadMarketing(r),
 		Superuser: loadSuperuser(r),

@@ -17,4 +17,6 @@ type Jobs interface {
 	// SignUpForMarketing tells the marketing service about a new account. If that
 	// service does not work for hours, it is given up.
 	SignUpForMarketing(ctx context.Context, account uuid.UUID) error
+	// Invite sends an invitation, and gives up after some hours.
+	Invite(ctx context.Context, i Invitation) error
 }

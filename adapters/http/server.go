@@ -48,6 +48,7 @@ type Config struct {
 	KeySetFault   string // why there is none
 	LogoutByGet   bool   // ALLOW_LOGOUT_GET_METHOD
 	LiveKitURL    string // as browsers get it
+	Language      string // of mails to who does not say (DJANGO_LANGUAGE_CODE)
 
 	StorageHook HookConfig
 	// Webhooks of rooms that another installation on the same LiveKit owns.
@@ -110,6 +111,7 @@ func (s *Server) endpoints() []endpoint {
 		{API + "/rooms/:id/", anybody, methods{
 			get: s.retrieveRoom, put: s.mustLogIn(s.replaceRoom), patch: s.mustLogIn(s.changeRoom), del: s.mustLogIn(s.deleteRoom),
 		}},
+		{API + "/rooms/:id/invite/", loggedIn, methods{post: s.invite}},
 		{API + "/rooms/:id/start-recording/", loggedIn, methods{post: s.startRecording}},
 		{API + "/rooms/:id/stop-recording/", loggedIn, methods{post: s.stopRecording}},
 		{API + "/resource-accesses/", loggedIn, methods{get: s.listAccesses, post: s.createAccess}},

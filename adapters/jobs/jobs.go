@@ -45,6 +45,7 @@ func New(pool *pgxpool.Pool, c Config, s Services, log *slog.Logger) (*Queue, er
 	workers := river.NewWorkers()
 	river.AddWorker(workers, &showRecording{svc: s.Recordings})
 	river.AddWorker(workers, &showRoom{svc: s.Rooms})
+	river.AddWorker(workers, &invite{svc: s.Rooms})
 	river.AddWorker(workers, &reconcile{svc: s.Recordings})
 	river.AddWorker(workers, &purgeSessions{svc: s.Accounts})
 	river.AddWorker(workers, &marketingSignup{svc: s.Marketing})

@@ -29,6 +29,7 @@ type Config struct {
 	PINs               bool             // telephony or room kits are on
 	PINLength          int              // digits
 	PINTries           int              // draws before a room stays without
+	InvitationRate     ports.Rate       // invitations of one sender
 }
 
 // Service is the room capability.
@@ -36,6 +37,7 @@ type Service struct {
 	Store      ports.Store
 	Tokens     ports.JoinTokens
 	Conference ports.Conference
+	Mailer     ports.Mailer
 	Config     Config
 	Now        func() time.Time
 	NewID      func() uuid.UUID

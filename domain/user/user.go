@@ -43,6 +43,17 @@ func (u *User) DisplayName() string {
 	return u.ID.String()
 }
 
+// MailName is what the account is called in mails to others: the e-mail, else
+// the admin e-mail, else the id (database.md §2).
+func (u *User) MailName() string {
+	for _, name := range []*string{u.Email, u.AdminEmail} {
+		if name != nil && *name != "" {
+			return *name
+		}
+	}
+	return u.ID.String()
+}
+
 // Claims is what a provider said about a person. Empty means not said.
 type Claims struct {
 	Sub       string

@@ -1,0 +1,43 @@
+package jobs
+
+import (
+	"context"
+	"errors"
+
+	"github.com/riverqueue/river"
+
+	"meetd/app/rooms"
+	"meetd/domain/fault"
+	"meetd/ports"
+)
+
+// inviteAttempts are about an hour of River's back-off: a meeting that is under
+// way does not last much longer.
+const inviteAttempts = 7
+
+func (o outbox) Invite(ctx context.Context, i ports.Invitation) error {
+	return o.note(ctx, inviteArgs(i), inviteAttempts)
+}
+
+type inviteArgs struct {
+	To       []string `json:"to"`
+	Language string   `json:"language"`
+	Sender   string   `json:"sender"`
+	Slug     string   `json:"slug"`
+}
+
+func (inviteArgs) Kind() string { return "invite" }
+
+type invite struct {
+	river.WorkerDefaults[inviteArgs]
+	svc *rooms.Service
+}
+
+// Work gives up at once what the mail server will never take.
+func (w *invite) Work(ctx context.Context, job *river.Job[inviteArgs]) error {
+	err := w.svc.SendInvitation(ctx, ports.Invitation(job.Args))
+	if errors.Is(err, fault.Invalid) {
+		return river.JobCancel(err)
+	}
+	return err
+}

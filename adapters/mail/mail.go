@@ -1,0 +1,104 @@
+package mail
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/wneessen/go-mail"
+
+	"meetd/domain/fault"
+	"meetd/ports"
+)
+
+// Config says which server takes the mails and what is the same in all of them
+// (settings.md, E-mail).
+type Config struct {
+	Host     string
+	Port     int // 0: the usual one
+	User     string
+	Password string
+	STARTTLS bool
+	TLS      bool           // from the first byte on
+	Roots    *x509.CertPool // nil: those of the system
+	Timeout  time.Duration  // of one mail
+
+	From    string
+	Brand   string
+	Logo    string // URL; empty: none
+	Domain  string // beginning of the link that people read
+	BaseURL string // beginning of the link that people click
+}
+
+// Sender sends mail.
+type Sender struct{ c Config }
+
+var _ ports.Mailer = (*Sender)(nil)
+
+// New prepares a sender; it does not connect.
+func New(c Config) *Sender { return &Sender{c} }
+
+// Invite sends an invitation.
+func (s *Sender) Invite(ctx context.Context, i ports.Invitation) error {
+	subject, plain, html, err := s.c.invitation(i)
+	if err != nil {
+		return err
+	}
+	m := mail.NewMsg()
+	if err := m.From(s.c.From); err != nil {
+		return fmt.Errorf("DJANGO_EMAIL_FROM: %w", err)
+	}
+	if err := m.Bcc(i.To...); err != nil {
+		return fault.Wrap(fault.Invalid, "mail", err)
+	}
+	m.Subject(subject)
+	m.SetBodyString(mail.TypeTextPlain, plain)
+	m.AddAlternativeString(mail.TypeTextHTML, html)
+	return s.send(ctx, m)
+}
+
+func (s *Sender) send(ctx context.Context, m *mail.Msg) error {
+	m.SetDate()
+	m.SetMessageID()
+	client, err := mail.NewClient(s.c.Host, s.c.options()...)
+	if err != nil {
+		return fmt.Errorf("SMTP: %w", err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, s.c.Timeout)
+	defer cancel()
+	err = client.DialAndSendWithContext(ctx, m)
+	var refused *mail.SendError
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &refused) && !refused.IsTemp() && refused.ErrorCode() >= 500:
+		return fault.Wrap(fault.Invalid, "mail", fmt.Errorf("the mail server refused a mail: %w", err))
+	}
+	return fault.Wrap(fault.Upstream, "mail", fmt.Errorf("send mail: %w", err))
+}
+
+func (c Config) options() []mail.Option {
+	opts := []mail.Option{
+		mail.WithTimeout(c.Timeout), mail.WithTLSPolicy(mail.NoTLS),
+		mail.WithTLSConfig(&tls.Config{ServerName: c.Host, RootCAs: c.Roots, MinVersion: tls.VersionTLS12}),
+	}
+	auth := mail.SMTPAuthPlainNoEnc
+	switch {
+	case c.TLS:
+		opts = append(opts, mail.WithSSLPort(false))
+		auth = mail.SMTPAuthAutoDiscover
+	case c.STARTTLS:
+		opts = append(opts, mail.WithTLSPortPolicy(mail.TLSMandatory))
+		auth = mail.SMTPAuthAutoDiscover
+	}
+	if c.Port != 0 {
+		opts = append(opts, mail.WithPort(c.Port))
+	}
+	if c.User != "" {
+		opts = append(opts, mail.WithSMTPAuth(auth), mail.WithUsername(c.User), mail.WithPassword(c.Password))
+	}
+	return opts
+}

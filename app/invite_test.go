@@ -1,0 +1,112 @@
+package app_test
+
+import (
+	"mime"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/emersion/go-smtp"
+
+	"meetd/adapters/devstack/mailbox"
+)
+
+func mailServer(t *testing.T, o mailbox.Options) (*mailbox.Server, map[string]string) {
+	t.Helper()
+	box, err := mailbox.Start(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = box.Close() })
+	return box, map[string]string{
+		"DJANGO_EMAIL_HOST": box.Host, "DJANGO_EMAIL_PORT": strconv.Itoa(box.Port), "DJANGO_EMAIL_FROM": "noreply@meet.example.org",
+		"DJANGO_EMAIL_BRAND_NAME": "Meet", "DJANGO_EMAIL_DOMAIN": "meet.example.org", "DJANGO_EMAIL_APP_BASE_URL": "https://meet.example.org",
+	}
+}
+
+// An invitation reaches everybody once, in the language of who sent it, and is
+// tried again while the server cannot take it.
+func TestInvite(t *testing.T) {
+	t.Parallel()
+	attempts := 0
+	box, env := mailServer(t, mailbox.Options{Refuse: func(to string) error {
+		if to == "later@example.org" && attempts < 1 {
+			attempts++
+			return &smtp.SMTPError{Code: 451, Message: "later"}
+		}
+		return nil
+	}})
+	s := startService(t, env)
+	ada := s.login(t, "ada")
+	path := "/api/v1.0/rooms/" + s.room(t, ada).String() + "/invite/"
+	for i, c := range []struct {
+		header  http.Header
+		body    string
+		to      []string
+		subject string
+	}{
+		{nil, `{"emails":["b@example.org","a@example.org","b@example.org"]}`, []string{"a@example.org", "b@example.org"}, "Video call in progress: ada@example.org is waiting for you to connect"},
+		{nil, `{"emails":["Toto@example.org","toto@example.org"]}`, []string{"Toto@example.org", "toto@example.org"}, "Video call in progress: ada@example.org is waiting for you to connect"},
+		{http.Header{"Accept-Language": {"it, fr-CH;q=0.9, en;q=0.8"}}, `{"emails":["c@example.org"]}`, []string{"c@example.org"}, "Appel vidéo en cours : ada@example.org attend que vous vous connectiez"},
+		{http.Header{"Accept-Language": {"fr"}, "Cookie": {"django_language=de-de"}}, `{"emails":["d@example.org"]}`, []string{"d@example.org"}, "Videoanruf läuft: ada@example.org wartet auf Sie"},
+		{http.Header{"Accept-Language": {"%%%"}}, `{"emails":["later@example.org"]}`, []string{"later@example.org"}, "Video call in progress: ada@example.org is waiting for you to connect"},
+	} {
+		header := http.Header{"Content-Type": {"application/json"}, "X-Csrftoken": {token}, "Accept-Language": c.header["Accept-Language"]}
+		cookies := "csrftoken=" + token + "; " + s.cookie + "=" + ada.Secret
+		if more := c.header.Get("Cookie"); more != "" {
+			cookies += "; " + more
+		}
+		header.Set("Cookie", cookies)
+		got := s.request(t, account{}, http.MethodPost, path, c.body, header)
+		if got.Status != 200 || string(got.Body) != `{"status":"success","message":"invitations sent"}` {
+			t.Fatalf("%s: %d %s", c.body, got.Status, got.Body)
+		}
+		eventually(t, c.body, func() bool { return len(box.Mails()) == i+1 })
+		m := box.Mails()[i]
+		subject, err := new(mime.WordDecoder).DecodeHeader(m.Header.Get("Subject"))
+		if err != nil || subject != c.subject || !slices.Equal(m.To, c.to) || m.From != "noreply@meet.example.org" {
+			t.Errorf("%q to %v from %s, %v; want %q to %v", subject, m.To, m.From, err, c.subject, c.to)
+		}
+	}
+}
+
+// One address that the server refuses for good does not keep the others away.
+func TestInviteRefused(t *testing.T) {
+	t.Parallel()
+	box, env := mailServer(t, mailbox.Options{Refuse: func(to string) error {
+		if strings.HasPrefix(to, "gone") {
+			return &smtp.SMTPError{Code: 550, Message: "no such user"}
+		}
+		return nil
+	}})
+	s := startService(t, env)
+	ada := s.login(t, "ada")
+	path := "/api/v1.0/rooms/" + s.room(t, ada).String() + "/invite/"
+	wantAnswer(t, "invite", s.write(t, ada, path, `{"emails":["a@example.org","gone@example.org","b@example.org"]}`), 200, "")
+	eventually(t, "the others get one each", func() bool { return len(box.Mails()) == 2 })
+	eventually(t, "the bad one is given up", func() bool {
+		return s.count(t, `SELECT count(*) FROM meetd.river_job WHERE kind = 'invite' AND state = 'cancelled'`) == 1
+	})
+}
+
+// Nobody can flood others with invitations, and a silent mail server makes
+// nobody wait.
+func TestInviteThrottle(t *testing.T) {
+	t.Parallel()
+	s := startService(t, map[string]string{
+		"MEETD_INVITATION_THROTTLE_RATES": "2/hour", "DJANGO_EMAIL_HOST": "127.0.0.1", "DJANGO_EMAIL_PORT": "1",
+	})
+	ada, abe := s.login(t, "ada"), s.login(t, "abe")
+	room := s.room(t, ada)
+	s.role(t, room, abe, "administrator")
+	path := "/api/v1.0/rooms/" + room.String() + "/invite/"
+	for i, want := range []int{200, 200, 429} {
+		got := s.write(t, ada, path, `{"emails":["a@example.org"]}`)
+		if got.Status != want || (want == 429) != (got.Header.Get("Retry-After") != "") {
+			t.Errorf("invitation %d: %d %s", i, got.Status, got.Body)
+		}
+	}
+	wantAnswer(t, "another sender", s.write(t, abe, path, `{"emails":["a@example.org"]}`), 200, "")
+}

@@ -1,0 +1,67 @@
+package rooms
+
+import (
+	"context"
+	"errors"
+	"math"
+	"slices"
+	"strconv"
+
+	"meetd/domain/fault"
+	"meetd/domain/user"
+	"meetd/ports"
+)
+
+// MaxInvited is how many addresses one request may invite.
+const MaxInvited = 100
+
+// MayInvite finds the room and refuses who may not invite into it.
+func (s *Service) MayInvite(ctx context.Context, u *user.User, identifier string) (ports.HeldRoom, error) {
+	held, err := s.Administered(ctx, u, identifier)
+	if errors.Is(err, fault.Forbidden) {
+		err = fault.New(fault.Forbidden, "room_privileges")
+	}
+	return held, err
+}
+
+// Invite has a mail sent to all addresses, each of them once; it is on its way
+// when nil is returned. Who invites too often gets fault.TooMany.
+func (s *Service) Invite(ctx context.Context, u *user.User, held ports.HeldRoom, to []string, language string) error {
+	wait, err := s.Store.Repos().Throttle.Hit(ctx, "invite "+u.ID.String(), s.Config.InvitationRate, s.Now())
+	if err != nil {
+		return err
+	}
+	if wait > 0 {
+		return fault.About(fault.TooMany, "throttled", strconv.Itoa(int(math.Ceil(wait.Seconds()))))
+	}
+	slices.Sort(to)
+	return s.Store.InTx(ctx, func(r ports.Repos) error {
+		return r.Jobs.Invite(ctx, ports.Invitation{
+			To: slices.Compact(to), Language: language, Sender: u.MailName(), Slug: held.Slug,
+		})
+	})
+}
+
+// SendInvitation hands an invitation to the mail server. If that refuses it for
+// good, each address gets a message of its own, so that one that is wrong does
+// not keep the others from being invited.
+func (s *Service) SendInvitation(ctx context.Context, i ports.Invitation) error {
+	err := s.Mailer.Invite(ctx, i)
+	if !errors.Is(err, fault.Invalid) {
+		return err
+	}
+	s.Log.WarnContext(ctx, "the mail server refused an invitation", "recipients", len(i.To), "error", err)
+	if len(i.To) == 1 {
+		return err
+	}
+	return s.Store.InTx(ctx, func(r ports.Repos) error {
+		for _, to := range i.To {
+			one := i
+			one.To = []string{to}
+			if err := r.Jobs.Invite(ctx, one); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
