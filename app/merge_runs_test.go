@@ -563,7 +563,7 @@ func TestMergeGoesOnWithNewcomers(t *testing.T) {
 	t.Parallel()
 	p := newPeople(t)
 	p.account(t, 1, "Ada@x.org", "s1")
-	p.account(t, 2, "ada@x.org", nil)
+	p.account(t, 2, "ada@x.org", "s2")
 	p.room(t, 10)
 	p.access(t, 100, 1, 10, "member")
 	before := p.state(t)

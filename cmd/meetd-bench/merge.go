@@ -255,7 +255,7 @@ func (p *prober) run(ctx context.Context, c *crowd, address string) {
 				req.Header.Set("X-CSRFToken", csrf)
 				req.Header.Set("Content-Type", "application/json")
 				start := time.Now()
-				resp, err := client.Do(req) //nolint:bodyclose // closed below
+				resp, err := client.Do(req)
 				if err != nil {
 					p.note(0, 0, err)
 					return
