@@ -537,12 +537,12 @@ func TestMergeOutput(t *testing.T) {
 	p.exec(t, `UPDATE meet_user SET created_at = date_trunc('second', created_at) WHERE id = $1`, number(3))
 	before := p.everything(t)
 	const ada = `
-		[INFO] Email 'ada@example.org': 2 users — keeping ` + two + ` (created 2026-01-15 12:02:00.153910+00:00).
-		       stale: ` + one + ` (created 2026-01-15 12:01:00.153910+00:00)
+		[INFO] Email 'ada@example.org': 2 users — keeping ` + two + ` (created 2026-01-15).
+		       stale: ` + one + ` (created 2026-01-15)
 	`
 	const zoe = `
-		[INFO] Email 'zoe@example.org': 2 users — keeping ` + four + ` (created 2026-01-15 12:04:00.153910+00:00).
-		       stale: ` + three + ` (created 2026-01-15 12:03:00+00:00)
+		[INFO] Email 'zoe@example.org': 2 users — keeping ` + four + ` (created 2026-01-15).
+		       stale: ` + three + ` (created 2026-01-15)
 	`
 	for _, c := range []struct {
 		name    string
@@ -568,14 +568,14 @@ func TestMergeOutput(t *testing.T) {
 		{"report", app.MergeOptions{Report: true}, `
 			[INFO] Found 2 email(s) with duplicate users.
 			[INFO] Email 'ada@example.org': 2 users.
-			       keep:  ` + two + ` created 2026-01-15 12:02:00.153910+00:00, last login never, no sub, active, 1 room access(es), 1 recording access(es), 0 file(s)
-			       stale: ` + one + ` created 2026-01-15 12:01:00.153910+00:00, last login 2026-01-15 12:01:00.153910+00:00, sub, active, staff, superuser, admin_email, 2 room access(es), 2 recording access(es), 1 file(s)
+			       keep:  ` + two + ` created 2026-01-15, last login never, no sub, active, 1 room access(es), 1 recording access(es), 0 file(s)
+			       stale: ` + one + ` created 2026-01-15, last login 2026-01-15, sub, active, staff, superuser, admin_email, 2 room access(es), 2 recording access(es), 1 file(s)
 			       [CONFLICT] a staff account is lost.
 			       [CONFLICT] an admin_email is lost.
 			       [CONFLICT] preferences are lost.
 			[INFO] Email 'zoe@example.org': 2 users.
-			       keep:  ` + four + ` created 2026-01-15 12:04:00.153910+00:00, last login never, sub, active, 0 room access(es), 0 recording access(es), 0 file(s)
-			       stale: ` + three + ` created 2026-01-15 12:03:00+00:00, last login never, no sub, active, 0 room access(es), 0 recording access(es), 0 file(s)
+			       keep:  ` + four + ` created 2026-01-15, last login never, sub, active, 0 room access(es), 0 recording access(es), 0 file(s)
+			       stale: ` + three + ` created 2026-01-15, last login never, no sub, active, 0 room access(es), 0 recording access(es), 0 file(s)
 			[DONE] 2 group(s), 2 user(s) would be deleted, 1 group(s) with conflicts.`, false},
 		{"nothing", app.MergeOptions{EmailFilter: "alone"}, `
 			[INFO] Filtering emails containing 'alone'.

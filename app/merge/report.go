@@ -42,7 +42,7 @@ func (s *Service) Report(ctx context.Context, scope ports.MergeScope, out io.Wri
 func printAccount(w io.Writer, label string, a user.Duplicate) {
 	login := "never"
 	if a.LastLogin != nil {
-		login = pythonTime(*a.LastLogin)
+		login = day(*a.LastLogin)
 	}
 	flags := []string{either(a.HasSub(), "sub", "no sub"), either(a.Active, "active", "inactive")}
 	if a.Staff {
@@ -55,7 +55,7 @@ func printAccount(w io.Writer, label string, a user.Duplicate) {
 		flags = append(flags, "admin_email")
 	}
 	printf(w, "       %-6s %s created %s, last login %s, %s, %d room access(es), %d recording access(es), %d file(s)\n",
-		label, a.ID, pythonTime(a.CreatedAt), login, strings.Join(flags, ", "), a.Rooms, a.Recordings, a.Files)
+		label, a.ID, day(a.CreatedAt), login, strings.Join(flags, ", "), a.Rooms, a.Recordings, a.Files)
 }
 
 func either(ok bool, yes, no string) string {

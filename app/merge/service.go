@@ -282,9 +282,9 @@ func flushed(w *bufio.Writer, err error) error {
 
 func printGroup(w io.Writer, d user.Duplicates) {
 	printf(w, "[INFO] Email '%s': %d users — keeping %s (created %s).\n",
-		d.Address, len(d.Stale)+1, d.Survivor.ID, pythonTime(d.Survivor.CreatedAt))
+		d.Address, len(d.Stale)+1, d.Survivor.ID, day(d.Survivor.CreatedAt))
 	for _, a := range d.Stale {
-		printf(w, "       stale: %s (created %s)\n", a.ID, pythonTime(a.CreatedAt))
+		printf(w, "       stale: %s (created %s)\n", a.ID, day(a.CreatedAt))
 	}
 }
 
@@ -292,11 +292,5 @@ func printDone(w io.Writer, groups, deleted int) {
 	printf(w, "[DONE] Merged %d group(s), deleted %d user(s).\n", groups, deleted)
 }
 
-// pythonTime writes a time as Python prints one of UTC: with microseconds,
-// unless there are none.
-func pythonTime(t time.Time) string {
-	if t.Nanosecond()/1000 == 0 {
-		return t.UTC().Format("2006-01-02 15:04:05-07:00")
-	}
-	return t.UTC().Format("2006-01-02 15:04:05.000000-07:00")
-}
+// day writes the day of a time, in UTC, as the contract has it.
+func day(t time.Time) string { return t.UTC().Format(time.DateOnly) }
