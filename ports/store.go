@@ -20,6 +20,7 @@ type Repos struct {
 	UsedTokens UsedTokens
 	Rooms      Rooms
 	Accesses   RoomAccesses
+	Lobby      Lobby
 	Recordings Recordings
 	Events     Events
 	Jobs       Jobs
