@@ -21,6 +21,7 @@ type Repos struct {
 	Rooms      Rooms
 	Accesses   RoomAccesses
 	Lobby      Lobby
+	Callbacks  Callbacks
 	Recordings Recordings
 	Events     Events
 	Jobs       Jobs
