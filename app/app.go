@@ -29,9 +29,12 @@ import (
 	"meetd/adapters/storageevent"
 	"meetd/adapters/token"
 	"meetd/app/accounts"
+	"meetd/app/entry"
 	"meetd/app/media"
 	"meetd/app/recordings"
 	"meetd/app/rooms"
+	"meetd/domain/lobby"
+	"meetd/domain/participant"
 	"meetd/domain/recording"
 	"meetd/domain/room"
 	"meetd/domain/user"
@@ -42,9 +45,10 @@ import (
 type App struct {
 	Handler http.Handler
 
-	pool  *pgxpool.Pool
-	queue *jobs.Queue
-	log   *slog.Logger
+	pool   *pgxpool.Pool
+	queue  *jobs.Queue
+	settle func() // waits for what requests have left behind, which is some seconds
+	log    *slog.Logger
 }
 
 // NewLogger writes events as JSON lines, those of the service from level on.
@@ -135,6 +139,9 @@ func build(ctx context.Context, c *Config, pool *pgxpool.Pool, log *slog.Logger,
 	roomSvc := &rooms.Service{
 		Store: store, Tokens: tokens, Conference: conference, Mailer: newMailer(c.Mail), Config: roomConfig(c), Now: now, NewID: uuid.New, Log: log,
 	}
+	entrySvc := &entry.Service{
+		Store: store, Tokens: tokens, Calls: conference, Config: entryConfig(c), Now: now, Log: log,
+	}
 	httpConf, err := httpConfig(c)
 	if err != nil {
 		return nil, err
@@ -143,23 +150,28 @@ func build(ctx context.Context, c *Config, pool *pgxpool.Pool, log *slog.Logger,
 		Config:     httpConf,
 		Accounts:   accountSvc,
 		Rooms:      roomSvc,
+		Entry:      entrySvc,
 		Recordings: recordingSvc,
 		Media: &media.Service{
 			Checks: postgres.NewMediaChecks(pool), Signer: bucket, Objects: bucket, OwnHost: httpConf.OwnHost, Now: now,
 			Config: media.Config{Folder: c.Recording.OutputFolder, ExpirationDays: expiration},
 		},
 		Webhooks: livekit.Webhooks{Key: c.LiveKit.APIKey.Reveal(), Secret: c.LiveKit.APISecret.Reveal()},
+		Throttle: store.Repos().Throttle,
 		Ping:     store.Ping,
 		Now:      now,
 		Log:      log,
 	}
-	services := jobs.Services{Accounts: accountSvc, Rooms: roomSvc, Recordings: recordingSvc, Marketing: newMarketing(c.Marketing, store, log)}
+	services := jobs.Services{
+		Accounts: accountSvc, Rooms: roomSvc, Entry: entrySvc, Recordings: recordingSvc,
+		Marketing: newMarketing(c.Marketing, store, log),
+	}
 	queue, err := jobs.New(pool, jobs.Config{Workers: 10, Reconcile: c.Recording.ReconcilePeriod}, services, quiet(log, c.Log.Root))
 	if err != nil {
 		return nil, err
 	}
 	store.Outbox = queue.Outbox
-	return &App{Handler: server.Handler(), pool: pool, queue: queue, log: log}, nil
+	return &App{Handler: server.Handler(), pool: pool, queue: queue, settle: entrySvc.Settle, log: log}, nil
 }
 
 // quiet is the logger of libraries: from the root level on, and at least from
@@ -282,14 +294,26 @@ func accountConfig(c *Config) accounts.Config {
 	}
 }
 
-func roomConfig(c *Config) rooms.Config {
+func participantRules(c *Config) participant.Rules {
 	sources := make([]room.Source, len(c.LiveKit.DefaultSources))
 	for i, s := range c.LiveKit.DefaultSources {
 		sources[i] = room.Source(s)
 	}
+	return participant.Rules{EditableNames: c.Rooms.CanEditDisplayName, Sources: sources}
+}
+
+func entryConfig(c *Config) entry.Config {
+	l := c.Lobby
+	return entry.Config{
+		Lifetimes: lobby.Lifetimes{Waiting: l.WaitingTimeout, Denied: l.DeniedTimeout, Accepted: l.AcceptedTimeout},
+		Notice:    l.Notification, Newcomers: l.NewcomerRate, Rules: participantRules(c),
+	}
+}
+
+func roomConfig(c *Config) rooms.Config {
 	return rooms.Config{
 		DefaultAccessLevel: room.AccessLevel(c.Rooms.DefaultAccessLevel), AllowUnregistered: c.Rooms.AllowUnregistered,
-		EditableNames: c.Rooms.CanEditDisplayName, Sources: sources,
+		Rules: participantRules(c), CallbackTTL: c.Rooms.CreationCallbackExpiry,
 		PINs: c.Rooms.TelephonyEnabled || c.Rooms.RoomkitEnabled, PINLength: c.Rooms.PINLength, PINTries: c.Rooms.PINMaxRetries,
 		InvitationRate: c.Mail.InvitationRate,
 	}
@@ -303,7 +327,8 @@ func httpConfig(c *Config) (httpapi.Config, error) {
 		CORSPatterns: p.CORS.OriginPatterns, SessionCookie: p.SessionCookieName, SessionAge: c.Session.Age,
 		SecureCookies: p.SecureCookies, TrustedProxies: c.Server.TrustedProxies, Streaming: c.Media.Streaming,
 		VersionFile: c.Server.VersionFile, ReturnToParam: c.OIDC.RedirectFieldName, LogoutByGet: c.OIDC.AllowLogoutGet,
-		LiveKitURL: c.LiveKit.APIURL, Language: c.Users.LanguageCode,
+		LiveKitURL: c.LiveKit.APIURL, Language: c.Users.LanguageCode, LobbyCookie: c.Lobby.Cookie,
+		RequestEntryRate: c.Lobby.RequestRate, NewcomerRate: c.Lobby.NewcomerRate, CallbackRate: c.Rooms.CreationCallbackRate,
 		StorageHook: httpapi.HookConfig{
 			Enabled: c.Recording.StorageEventEnabled, Auth: c.Recording.StorageEventAuth, Token: c.Recording.StorageEventToken.Reveal(),
 		},

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"math"
 	"net"
+	"net/http"
 	"net/netip"
 	"net/url"
 	"os"
@@ -36,6 +37,7 @@ type Config struct {
 	OIDC      OIDC
 	LiveKit   LiveKit
 	Rooms     Rooms
+	Lobby     Lobby
 	Users     Users
 	Recording Recording
 	Mail      Mail
@@ -197,6 +199,18 @@ type Rooms struct {
 	PINLength              int
 	PINMaxRetries          int
 	CreationCallbackExpiry time.Duration
+	CreationCallbackRate   ports.Rate // of those who are not logged in, for each address
+}
+
+// Lobby is where people wait to be let into a room.
+type Lobby struct {
+	Cookie          string
+	Notification    string // type of the message to the room
+	WaitingTimeout  time.Duration
+	DeniedTimeout   time.Duration
+	AcceptedTimeout time.Duration
+	RequestRate     ports.Rate // for each account or cookie
+	NewcomerRate    ports.Rate // guests who come, for each address
 }
 
 // Language is a language of the user interface.
@@ -298,6 +312,7 @@ func load(lookup func(string) (string, bool), readFile func(string) ([]byte, err
 		OIDC:      loadOIDC(r),
 		LiveKit:   loadLiveKit(r),
 		Rooms:     loadRooms(r),
+		Lobby:     loadLobby(r),
 		Users:     loadUsers(r),
 		Recording: loadRecording(r),
 		Mail:      loadMail(r),
@@ -878,12 +893,29 @@ func loadRooms(r *reader) Rooms {
 		PINLength:              r.unsigned("ROOM_TELEPHONY_PIN_LENGTH", 10),
 		PINMaxRetries:          r.unsigned("ROOM_TELEPHONY_PIN_MAX_RETRIES", 5),
 		CreationCallbackExpiry: r.seconds("ROOM_CREATION_CALLBACK_CACHE_TIMEOUT", 10*time.Minute),
+		CreationCallbackRate:   r.rate("CREATION_CALLBACK_THROTTLE_RATES", "600/minute"),
 	}
 	r.oneOf("RESOURCE_DEFAULT_ACCESS_LEVEL", s.DefaultAccessLevel, "public", "trusted", "restricted")
 	if (s.TelephonyEnabled || s.RoomkitEnabled) && s.PINLength < 4 {
 		r.faultf("ROOM_TELEPHONY_PIN_LENGTH: %d is too short; use 4 or more", s.PINLength)
 	}
 	return s
+}
+
+func loadLobby(r *reader) Lobby {
+	l := Lobby{
+		Cookie:          r.text("LOBBY_COOKIE_NAME", "lobbyParticipantId"),
+		Notification:    r.text("LOBBY_NOTIFICATION_TYPE", "participantWaiting"),
+		WaitingTimeout:  r.seconds("LOBBY_WAITING_TIMEOUT", 3*time.Second),
+		DeniedTimeout:   r.seconds("LOBBY_DENIED_TIMEOUT", 5*time.Second),
+		AcceptedTimeout: r.seconds("LOBBY_ACCEPTED_TIMEOUT", 6*time.Hour),
+		RequestRate:     r.rate("REQUEST_ENTRY_THROTTLE_RATES", "150/minute"),
+		NewcomerRate:    r.rate("MEETD_REQUEST_ENTRY_ANONYMOUS_THROTTLE_RATES", "600/minute"),
+	}
+	if (&http.Cookie{Name: l.Cookie}).String() == "" {
+		r.faultf("LOBBY_COOKIE_NAME: %s is not a name for a cookie; use letters and digits", quote(l.Cookie))
+	}
+	return l
 }
 
 func loadUsers(r *reader) Users {

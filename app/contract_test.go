@@ -84,6 +84,10 @@ func newWorld(t *testing.T, s *service) (people map[string]account, names map[st
 	}
 	names["ada.access"] = own.String()
 	names["room"], names["slug"], names["recording"] = room.String(), "room-"+room.String()[:8], id.String()
+	guest := uuid.New()
+	s.exec(t, `INSERT INTO meetd.lobby_entry (room_id, participant_id, identity, status, username, color, since, expires_at)
+		VALUES ($1, $2, $2::uuid::text, 'waiting', 'Gus', 'red', now(), now() + interval '1 hour')`, room, guest)
+	names["guest"] = guest.String()
 	for name, level := range map[string]string{"public": "public", "trusted": "trusted"} {
 		other := s.room(t, people["ada"])
 		s.exec(t, `UPDATE meet_room SET access_level = $2, configuration = '{"can_publish_sources": ["camera"]}', pin_code = $3 WHERE resource_id = $1`,

@@ -48,6 +48,7 @@ func (a *App) Run(ctx context.Context, l net.Listener) error {
 	if errors.Is(serveErr, http.ErrServerClosed) {
 		serveErr = nil
 	}
+	a.settle()
 	return errors.Join(serveErr, a.queue.Stop(stop))
 }
 

@@ -2,11 +2,9 @@ package ports
 
 import (
 	"context"
-	"time"
 
-	"meetd/domain/access"
+	"meetd/domain/participant"
 	"meetd/domain/recording"
-	"meetd/domain/room"
 )
 
 // Recorder starts and stops the egress of recordings: only the service does,
@@ -29,19 +27,19 @@ type Conference interface {
 	MergeMetadata(ctx context.Context, room string, set map[string]any, remove []string) error
 }
 
-// JoinGrant is what a participant may do.
-type JoinGrant struct {
-	Room     string
-	Identity string
-	Name     string
-	Role     access.Role
-	LoggedIn bool
-	Sources  []room.Source // what may be published; empty: nothing
-	Color    string        // empty: derived from the identity
-	TTL      time.Duration
+// RoomCalls reach everybody who is in a LiveKit room.
+type RoomCalls interface {
+	// Call sends a message to all participants. fault.NotFound when the room is
+	// not open.
+	Call(ctx context.Context, room string, message []byte) error
 }
+
+// JoinGrant is what a participant may do.
+type JoinGrant = participant.Grant
 
 // JoinTokens makes the tokens participants join with (livekit.md §2).
 type JoinTokens interface {
 	Join(g JoinGrant) (string, error)
+	// Color is the colour that a participant gets who has none.
+	Color(identity string) string
 }

@@ -40,6 +40,17 @@ type Rooms interface {
 	PINTaken(ctx context.Context, pin string) (bool, error)
 }
 
+// Callbacks keeps which room was created for whom who asks later.
+type Callbacks interface {
+	// Keep notes the slug of a room, in place of what was noted before.
+	Keep(ctx context.Context, callback, slug string, until time.Time) error
+	// Take gives the slug to the first who asks; fault.NotFound for all others,
+	// and when it has expired.
+	Take(ctx context.Context, callback string, now time.Time) (slug string, err error)
+	// DeleteExpired forgets what has expired at now.
+	DeleteExpired(ctx context.Context, now time.Time) error
+}
+
 // RoomAccess is the role of one account on a room.
 type RoomAccess struct {
 	ID     uuid.UUID

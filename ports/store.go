@@ -20,6 +20,8 @@ type Repos struct {
 	UsedTokens UsedTokens
 	Rooms      Rooms
 	Accesses   RoomAccesses
+	Lobby      Lobby
+	Callbacks  Callbacks
 	Recordings Recordings
 	Events     Events
 	Jobs       Jobs

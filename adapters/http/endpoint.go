@@ -52,14 +52,19 @@ func (m methods) allowed() string {
 }
 
 // serve runs the checks of an endpoint in the order of http-overview.md §3.5:
-// negotiation, authentication with CSRF, permission, method.
+// negotiation, authentication with CSRF, permission, throttle, method.
 func (s *Server) serve(ep endpoint) echo.HandlerFunc {
-	allow := []string{ep.methods.allowed()}
+	allow, limit := []string{ep.methods.allowed()}, s.limits()[ep.path]
 	return func(c echo.Context) error {
 		r, h := c.Request(), c.Response().Header()
 		h["Allow"] = allow
 		if err := s.admit(c, ep.policy); err != nil {
 			return err
+		}
+		if limit != nil {
+			if err := s.count(c, limit(c)); err != nil {
+				return err
+			}
 		}
 		method := r.Method
 		if method == http.MethodHead {

@@ -50,6 +50,9 @@ var codes = map[string]wire{
 	"room":            {404, "detail", "No Room matches the given query."},
 	"room_privileges": {403, "detail", "You must have privileges on room to perform this action."},
 
+	"lobby_none":        {404, "message", "Room has no lobby system."},
+	"lobby_participant": {404, "message", "Participant not found."},
+
 	"room_access":       {404, "detail", "No ResourceAccess matches the given query."},
 	"room_access_add":   {403, "detail", "You must be administrator or owner of a room to add accesses to it."},
 	"room_access_owner": {403, "detail", "Only owners of a room can assign other users as owners."},

@@ -3,6 +3,7 @@ package http
 import (
 	"encoding/json"
 	"net/http"
+	"strings"
 
 	"github.com/google/uuid"
 	"github.com/labstack/echo/v4"
@@ -83,11 +84,7 @@ func (s *Server) listRooms(c echo.Context) error {
 
 // readRoom reads what people decide about a room. A name is required unless
 // only a part is sent; what is not there is nil.
-func readRoom(c echo.Context, part bool) (change rooms.Change, err error) {
-	in, err := readObject(c)
-	if err != nil {
-		return change, err
-	}
+func readRoom(in *object, part bool) (change rooms.Change, err error) {
 	var errs fieldErrors
 	if _, ok := in.get("name"); ok || !part {
 		name, bad := textField(in, "name", 500)
@@ -115,15 +112,63 @@ func readRoom(c echo.Context, part bool) (change rooms.Change, err error) {
 }
 
 func (s *Server) createRoom(c echo.Context) error {
-	wish, err := readRoom(c, false)
+	in, err := readObject(c)
 	if err != nil {
 		return err
 	}
-	v, err := s.Rooms.Create(c.Request().Context(), current(c), wish, c.QueryParam("username"))
+	change, err := readRoom(in, false)
+	if err != nil {
+		return err
+	}
+	v, err := s.Rooms.Create(c.Request().Context(), current(c), rooms.Wish{
+		Change: change, Username: c.QueryParam("username"), Callback: callback(in),
+	})
 	if err != nil {
 		return err
 	}
 	return s.answerRoom(c, http.StatusCreated, v)
+}
+
+// callback is what a new room is to be found by: any text or number that is not
+// empty and not zero (http-users-rooms.md §3.2). Whoever asks for it sends it as
+// a trimmed text.
+func callback(in *object) string {
+	switch v, _ := in.get("callback_id"); v := v.(type) {
+	case string:
+		return strings.TrimSpace(v)
+	case json.Number:
+		if f, err := v.Float64(); err != nil || f != 0 {
+			return v.String()
+		}
+	}
+	return ""
+}
+
+// createdBody is what is told about a room that was created for whom who asks.
+type createdBody struct {
+	Status string      `json:"status"`
+	Room   createdRoom `json:"room"`
+}
+
+type createdRoom struct {
+	Slug string `json:"slug,omitempty"`
+}
+
+func (s *Server) takeCallback(c echo.Context) error {
+	in, err := readObject(c)
+	if err != nil {
+		return err
+	}
+	id, bad := textField(in, "callback_id", 0)
+	if bad != nil {
+		return fieldErrors{{"callback_id", bad}}
+	}
+	slug, err := s.Rooms.TakeCallback(c.Request().Context(), id)
+	if err != nil {
+		return err
+	}
+	c.Response().Header()["Cache-Control"] = noStore
+	return respond(c, http.StatusOK, createdBody{Status: "success", Room: createdRoom{Slug: slug}})
 }
 
 // replaceRoom is a PUT: the name must be there.
@@ -142,7 +187,11 @@ func (s *Server) editRoom(c echo.Context, part bool) error {
 	if err != nil {
 		return err
 	}
-	wish, err := readRoom(c, part)
+	in, err := readObject(c)
+	if err != nil {
+		return err
+	}
+	wish, err := readRoom(in, part)
 	if err != nil {
 		return err
 	}

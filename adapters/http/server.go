@@ -14,6 +14,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"meetd/app/accounts"
+	"meetd/app/entry"
 	"meetd/app/media"
 	"meetd/app/recordings"
 	"meetd/app/rooms"
@@ -50,6 +51,11 @@ type Config struct {
 	LiveKitURL    string // as browsers get it
 	Language      string // of mails to who does not say (DJANGO_LANGUAGE_CODE)
 
+	LobbyCookie      string
+	RequestEntryRate ports.Rate // of one person who asks to be let in
+	NewcomerRate     ports.Rate // of guests from one address who bring no cookie
+	CallbackRate     ports.Rate // of those from one address who ask for a new room
+
 	StorageHook HookConfig
 	// Webhooks of rooms that another installation on the same LiveKit owns.
 	WebhookFilter     *regexp.Regexp // on the room name; nil: all rooms
@@ -68,9 +74,11 @@ type Server struct {
 	Config     Config
 	Accounts   *accounts.Service
 	Rooms      *rooms.Service
+	Entry      *entry.Service
 	Recordings *recordings.Service
 	Media      *media.Service
 	Webhooks   ports.ConferenceEvents
+	Throttle   ports.Throttle
 	Ping       func(context.Context) error // the database
 	Now        func() time.Time
 	Log        *slog.Logger
@@ -108,10 +116,14 @@ func (s *Server) endpoints() []endpoint {
 		{API + "/users/:id/", loggedIn, methods{put: s.replaceUser, patch: s.changeUser}},
 		{API + "/rooms/", anybody, methods{get: s.listRooms, post: s.mustLogIn(s.createRoom)}},
 		{API + "/rooms/webhooks-livekit/", anybody, methods{post: s.liveKitHook}},
+		{API + "/rooms/creation-callback/", anybody, methods{post: s.takeCallback}},
 		{API + "/rooms/:id/", anybody, methods{
 			get: s.retrieveRoom, put: s.mustLogIn(s.replaceRoom), patch: s.mustLogIn(s.changeRoom), del: s.mustLogIn(s.deleteRoom),
 		}},
 		{API + "/rooms/:id/invite/", loggedIn, methods{post: s.invite}},
+		{API + "/rooms/:id/request-entry/", anybody, methods{post: s.requestEntry}},
+		{API + "/rooms/:id/enter/", loggedIn, methods{post: s.decideEntry}},
+		{API + "/rooms/:id/waiting-participants/", loggedIn, methods{get: s.listWaiting}},
 		{API + "/rooms/:id/start-recording/", loggedIn, methods{post: s.startRecording}},
 		{API + "/rooms/:id/stop-recording/", loggedIn, methods{post: s.stopRecording}},
 		{API + "/resource-accesses/", loggedIn, methods{get: s.listAccesses, post: s.createAccess}},

@@ -2,6 +2,7 @@ package jobs
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"time"
@@ -14,6 +15,7 @@ import (
 	"github.com/riverqueue/river/rivertype"
 
 	"meetd/app/accounts"
+	"meetd/app/entry"
 	"meetd/app/marketing"
 	"meetd/app/recordings"
 	"meetd/app/rooms"
@@ -36,6 +38,7 @@ type Config struct {
 type Services struct {
 	Accounts   *accounts.Service
 	Rooms      *rooms.Service
+	Entry      *entry.Service
 	Recordings *recordings.Service
 	Marketing  *marketing.Service
 }
@@ -48,6 +51,7 @@ func New(pool *pgxpool.Pool, c Config, s Services, log *slog.Logger) (*Queue, er
 	river.AddWorker(workers, &invite{svc: s.Rooms})
 	river.AddWorker(workers, &reconcile{svc: s.Recordings})
 	river.AddWorker(workers, &purgeSessions{svc: s.Accounts})
+	river.AddWorker(workers, &purgeRooms{rooms: s.Rooms, entry: s.Entry})
 	river.AddWorker(workers, &marketingSignup{svc: s.Marketing})
 	client, err := river.NewClient(riverpgxv5.New(pool), &river.Config{
 		Schema:  Schema,
@@ -57,6 +61,7 @@ func New(pool *pgxpool.Pool, c Config, s Services, log *slog.Logger) (*Queue, er
 		PeriodicJobs: []*river.PeriodicJob{
 			every(c.Reconcile, reconcileArgs{}),
 			every(time.Hour, purgeSessionsArgs{}),
+			every(time.Hour, purgeRoomsArgs{}),
 		},
 	})
 	if err != nil {
@@ -180,4 +185,19 @@ type purgeSessions struct {
 
 func (w *purgeSessions) Work(ctx context.Context, _ *river.Job[purgeSessionsArgs]) error {
 	return w.svc.PurgeSessions(ctx)
+}
+
+type purgeRoomsArgs struct{}
+
+func (purgeRoomsArgs) Kind() string { return "purge_rooms" }
+
+// purgeRooms forgets what is kept around rooms for a while.
+type purgeRooms struct {
+	river.WorkerDefaults[purgeRoomsArgs]
+	rooms *rooms.Service
+	entry *entry.Service
+}
+
+func (w *purgeRooms) Work(ctx context.Context, _ *river.Job[purgeRoomsArgs]) error {
+	return errors.Join(w.entry.Purge(ctx), w.rooms.PurgeCallbacks(ctx))
 }

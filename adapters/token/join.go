@@ -97,6 +97,9 @@ func (j *Join) Join(g ports.JoinGrant) (string, error) {
 	return signed.CompactSerialize()
 }
 
+// Color is the colour that Join gives a participant who has none.
+func (j *Join) Color(identity string) string { return Color(identity) }
+
 // Color is the colour of a participant: the same for the same identity, drawn
 // the way the reference implementation draws it (livekit.md §3).
 func Color(identity string) string {

@@ -6,8 +6,6 @@ import (
 	"crypto/sha256"
 	"errors"
 	"log/slog"
-	"math"
-	"strconv"
 	"strings"
 	"time"
 
@@ -88,7 +86,7 @@ func (s *Service) mayTry(ctx context.Context, what, client string, asking ports.
 	if err != nil || wait == 0 {
 		return err
 	}
-	return fault.About(fault.TooMany, "throttled", strconv.Itoa(int(math.Ceil(wait.Seconds()))))
+	return fault.Throttled(wait)
 }
 
 func (s *Service) noteFailure(ctx context.Context, what, client string) error {

@@ -12,24 +12,22 @@ import (
 
 	"meetd/domain/access"
 	"meetd/domain/fault"
+	"meetd/domain/participant"
 	"meetd/domain/room"
 	"meetd/domain/user"
 	"meetd/ports"
 )
 
-// TokenTTL is how long a token to join is good for.
-const TokenTTL = 6 * time.Hour
-
 // Config is what the installation decides about rooms.
 type Config struct {
 	DefaultAccessLevel room.AccessLevel // RESOURCE_DEFAULT_ACCESS_LEVEL
 	AllowUnregistered  bool             // ALLOW_UNREGISTERED_ROOMS
-	EditableNames      bool             // AUTHENTICATED_PARTICIPANTS_CAN_EDIT_DISPLAY_NAME
-	Sources            []room.Source    // LIVEKIT_DEFAULT_SOURCES
-	PINs               bool             // telephony or room kits are on
-	PINLength          int              // digits
-	PINTries           int              // draws before a room stays without
-	InvitationRate     ports.Rate       // invitations of one sender
+	Rules              participant.Rules
+	PINs               bool          // telephony or room kits are on
+	PINLength          int           // digits
+	PINTries           int           // draws before a room stays without
+	InvitationRate     ports.Rate    // invitations of one sender
+	CallbackTTL        time.Duration // ROOM_CREATION_CALLBACK_CACHE_TIMEOUT
 }
 
 // Service is the room capability.
@@ -58,10 +56,16 @@ type Join struct {
 	Token string
 }
 
+// Wish is what somebody wants of a new room; the name must be there.
+type Wish struct {
+	Change
+	Username string // how he wants to be called in it; empty: by the account's name
+	Callback string // what the room is to be found by with TakeCallback; empty: nothing
+}
+
 // Create makes a room that u owns. What the wish leaves out is as in u's
-// preferences, else as the installation has it; a name must be there. username
-// is how u wants to be called in it; empty: by the account's name.
-func (s *Service) Create(ctx context.Context, u *user.User, wish Change, username string) (View, error) {
+// preferences, else as the installation has it.
+func (s *Service) Create(ctx context.Context, u *user.User, wish Wish) (View, error) {
 	level := s.Config.DefaultAccessLevel
 	if u.DefaultRoomAccessLevel != nil && *u.DefaultRoomAccessLevel != "" {
 		level = room.AccessLevel(*u.DefaultRoomAccessLevel)
@@ -77,22 +81,43 @@ func (s *Service) Create(ctx context.Context, u *user.User, wish Change, usernam
 	if err != nil {
 		return View{}, err
 	}
-	rooms := s.Store.Repos().Rooms
 	if s.Config.PINs {
-		if rm.PIN, err = s.freePIN(ctx, rooms); err != nil {
+		if rm.PIN, err = s.freePIN(ctx, s.Store.Repos().Rooms); err != nil {
 			return View{}, err
 		}
 	}
-	err = rooms.Create(ctx, rm, u.ID, s.NewID())
+	err = s.store(ctx, rm, u, wish.Callback)
 	var f *fault.Error
 	if errors.As(err, &f) && f.Code == "room_pin" { // another room took it in this moment
 		rm.PIN = nil
-		err = rooms.Create(ctx, rm, u.ID, s.NewID())
+		err = s.store(ctx, rm, u, wish.Callback)
 	}
 	if err != nil {
 		return View{}, slugFault(err)
 	}
-	return s.show(ctx, u, ports.HeldRoom{Room: rm, Role: access.Owner}, username)
+	return s.show(ctx, u, ports.HeldRoom{Room: rm, Role: access.Owner}, wish.Username)
+}
+
+// store stores a new room, and what it is to be found by.
+func (s *Service) store(ctx context.Context, rm *room.Room, owner *user.User, callback string) error {
+	return s.Store.InTx(ctx, func(r ports.Repos) error {
+		if err := r.Rooms.Create(ctx, rm, owner.ID, s.NewID()); err != nil || callback == "" {
+			return err
+		}
+		return r.Callbacks.Keep(ctx, callback, rm.Slug, s.Now().Add(s.Config.CallbackTTL))
+	})
+}
+
+// TakeCallback tells the slug of the room that was created with this callback,
+// to whoever asks first; empty when there is none (http-users-rooms.md §4).
+func (s *Service) TakeCallback(ctx context.Context, callback string) (slug string, err error) {
+	slug, err = s.Store.Repos().Callbacks.Take(ctx, callback, s.Now())
+	return slug, ignore(err, fault.NotFound)
+}
+
+// PurgeCallbacks forgets the callbacks that nobody came for in time.
+func (s *Service) PurgeCallbacks(ctx context.Context) error {
+	return s.Store.Repos().Callbacks.DeleteExpired(ctx, s.Now())
 }
 
 // slugFault names the field of a slug that is taken.
@@ -186,20 +211,10 @@ func (s *Service) showAll(ctx context.Context, u *user.User, held []ports.HeldRo
 	return views, nil
 }
 
-// join makes the token of one person (livekit.md §2).
+// join makes the token of one person (livekit.md §2). Guests are somebody else
+// each time.
 func (s *Service) join(u *user.User, role access.Role, name string, conf room.Configuration, username string) (*Join, error) {
-	g := ports.JoinGrant{Room: name, Role: role, LoggedIn: u != nil, Sources: s.Config.Sources, TTL: TokenTTL}
-	if u == nil {
-		g.Identity, g.Name = s.NewID().String(), "Anonymous"
-	} else {
-		g.Identity, g.Name = u.Identity(), u.DisplayName()
-	}
-	if username != "" && (u == nil || s.Config.EditableNames) {
-		g.Name = username
-	}
-	if sources, ok := conf.PublishSources(); ok && !role.Privileged() {
-		g.Sources = sources
-	}
-	token, err := s.Tokens.Join(g)
+	who := participant.Person{User: u, Guest: s.NewID().String(), Role: role, Username: username}
+	token, err := s.Tokens.Join(s.Config.Rules.Grant(who, name, conf))
 	return &Join{Room: name, Token: token}, err
 }

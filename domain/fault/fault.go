@@ -1,5 +1,11 @@
 package fault
 
+import (
+	"math"
+	"strconv"
+	"time"
+)
+
 // A Kind is a class of failure. Kinds are errors, so errors.Is(err, NotFound)
 // works through any wrapping.
 type Kind string
@@ -43,6 +49,11 @@ func Wrap(kind Kind, code string, err error) *Error {
 // Field makes an Invalid fault for one field.
 func Field(field, message string) *Error {
 	return &Error{Kind: Invalid, Code: "field", Fields: map[string][]string{field: {message}}}
+}
+
+// Throttled makes a TooMany fault: it may be tried again after wait.
+func Throttled(wait time.Duration) *Error {
+	return About(TooMany, "throttled", strconv.Itoa(int(math.Ceil(wait.Seconds()))))
 }
 
 func (e *Error) Error() string {

@@ -53,6 +53,17 @@ type MeetUser struct {
 	DefaultRoomConfiguration json.RawMessage
 }
 
+type MeetdLobbyEntry struct {
+	RoomID        uuid.UUID
+	ParticipantID uuid.UUID
+	Identity      string
+	Status        string
+	Username      string
+	Color         string
+	Since         time.Time
+	ExpiresAt     time.Time
+}
+
 type MeetdSession struct {
 	IDHash    []byte
 	UserID    *uuid.UUID

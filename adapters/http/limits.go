@@ -1,0 +1,44 @@
+package http
+
+import (
+	"github.com/labstack/echo/v4"
+
+	"meetd/domain/fault"
+	"meetd/ports"
+)
+
+// counted is where a request is counted, and how many of them there may be. An
+// empty bucket or the zero rate is no limit.
+type counted struct {
+	bucket string
+	rate   ports.Rate
+}
+
+// limits says, for each path that is limited, how its requests are counted
+// (http-overview.md §6).
+func (s *Server) limits() map[string]func(echo.Context) counted {
+	return map[string]func(echo.Context) counted{
+		API + "/rooms/creation-callback/": s.limitCallback,
+		API + "/rooms/:id/request-entry/": s.limitEntry,
+	}
+}
+
+// limitCallback leaves those alone who are logged in.
+func (s *Server) limitCallback(c echo.Context) counted {
+	if current(c) != nil {
+		return counted{}
+	}
+	return counted{"creation_callback " + s.clientAddress(c.Request()), s.Config.CallbackRate}
+}
+
+// count refuses a request when there were too many.
+func (s *Server) count(c echo.Context, what counted) error {
+	if what.bucket == "" || what.rate.Count == 0 {
+		return nil
+	}
+	wait, err := s.Throttle.Hit(c.Request().Context(), what.bucket, what.rate, s.Now())
+	if err != nil || wait == 0 {
+		return err
+	}
+	return fault.Throttled(wait)
+}
