@@ -54,7 +54,7 @@ func (s *Service) MayAddTo(ctx context.Context, u *user.User, room uuid.UUID) er
 // IsUser reports whether an account has this id.
 func (s *Service) IsUser(ctx context.Context, id uuid.UUID) (bool, error) {
 	_, err := s.Store.Repos().Users.Get(ctx, id)
-	return err == nil, ignore(err, fault.NotFound)
+	return err == nil, known(err)
 }
 
 // Grant gives somebody a role on a room.
@@ -144,9 +144,9 @@ func keepOwner(ctx context.Context, r ports.RoomAccesses, a ports.RoomAccess) er
 	return err
 }
 
-// ignore takes a kind of fault for success.
-func ignore(err error, kind fault.Kind) error {
-	if errors.Is(err, kind) {
+// known takes what is gone for success.
+func known(err error) error {
+	if errors.Is(err, fault.NotFound) {
 		return nil
 	}
 	return err

@@ -3,9 +3,7 @@ package rooms
 import (
 	"context"
 	"errors"
-	"math"
 	"slices"
-	"strconv"
 
 	"meetd/domain/fault"
 	"meetd/domain/user"
@@ -32,7 +30,7 @@ func (s *Service) Invite(ctx context.Context, u *user.User, held ports.HeldRoom,
 		return err
 	}
 	if wait > 0 {
-		return fault.About(fault.TooMany, "throttled", strconv.Itoa(int(math.Ceil(wait.Seconds()))))
+		return fault.Throttled(wait)
 	}
 	slices.Sort(to)
 	return s.Store.InTx(ctx, func(r ports.Repos) error {

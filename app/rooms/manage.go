@@ -97,9 +97,9 @@ func (s *Service) Delete(ctx context.Context, u *user.User, identifier string) e
 func (s *Service) Show(ctx context.Context, id uuid.UUID) error {
 	rm, err := s.Store.Repos().Rooms.Get(ctx, id)
 	if err != nil {
-		return ignore(err, fault.NotFound)
+		return known(err)
 	}
-	return ignore(s.Conference.MergeMetadata(ctx, id.String(), map[string]any{
+	return known(s.Conference.MergeMetadata(ctx, id.String(), map[string]any{
 		"configuration": rm.Configuration, "access_level": rm.AccessLevel,
-	}, nil), fault.NotFound)
+	}, nil))
 }

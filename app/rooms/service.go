@@ -112,7 +112,7 @@ func (s *Service) store(ctx context.Context, rm *room.Room, owner *user.User, ca
 // to whoever asks first; empty when there is none (http-users-rooms.md §4).
 func (s *Service) TakeCallback(ctx context.Context, callback string) (slug string, err error) {
 	slug, err = s.Store.Repos().Callbacks.Take(ctx, callback, s.Now())
-	return slug, ignore(err, fault.NotFound)
+	return slug, known(err)
 }
 
 // PurgeCallbacks forgets the callbacks that nobody came for in time.
