@@ -388,7 +388,7 @@ func TestLobbyThrottle(t *testing.T) {
 	}
 	(&guest{s: s}).ask(t, room, "Gus", 429)
 	(&guest{s: s, cookie: "yet another"}).ask(t, room, "Gus", 429) // a cookie of his own choice is no way around
-	other.ask(t, room, "Gus", 200)                                  // who waits already is not held up
+	other.ask(t, room, "Gus", 200)                                 // who waits already is not held up
 	var entries int
 	if err := s.DB.QueryRow(t.Context(), `SELECT count(*) FROM meetd.lobby_entry`).Scan(&entries); err != nil || entries != 7 {
 		t.Errorf("%d entries, %v, want 7", entries, err)

@@ -23,10 +23,10 @@ type Config struct {
 	DefaultAccessLevel room.AccessLevel // RESOURCE_DEFAULT_ACCESS_LEVEL
 	AllowUnregistered  bool             // ALLOW_UNREGISTERED_ROOMS
 	Rules              participant.Rules
-	PINs               bool             // telephony or room kits are on
-	PINLength          int              // digits
-	PINTries           int              // draws before a room stays without
-	CallbackTTL        time.Duration    // ROOM_CREATION_CALLBACK_CACHE_TIMEOUT
+	PINs               bool          // telephony or room kits are on
+	PINLength          int           // digits
+	PINTries           int           // draws before a room stays without
+	CallbackTTL        time.Duration // ROOM_CREATION_CALLBACK_CACHE_TIMEOUT
 }
 
 // Service is the room capability.
@@ -110,7 +110,10 @@ func (s *Service) store(ctx context.Context, rm *room.Room, owner *user.User, ca
 // to whoever asks first; empty when there is none (http-users-rooms.md §4).
 func (s *Service) TakeCallback(ctx context.Context, callback string) (slug string, err error) {
 	slug, err = s.Store.Repos().Callbacks.Take(ctx, callback, s.Now())
-	return slug, ignore(err, fault.NotFound)
+	if errors.Is(err, fault.NotFound) {
+		return "", nil
+	}
+	return slug, err
 }
 
 // PurgeCallbacks forgets the callbacks that nobody came for in time.
