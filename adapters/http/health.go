@@ -43,3 +43,15 @@ func (s *Server) version(c echo.Context) error {
 func (s *Server) frontEnd(c echo.Context) error {
 	return c.Blob(http.StatusOK, "application/json", s.Config.FrontEnd)
 }
+
+// root lists the collections of the API (http-overview.md §1).
+func (s *Server) root(c echo.Context) error {
+	at := func(name string) string { return s.absolute(c.Request(), API+"/"+name+"/") }
+	return respond(c, http.StatusOK, struct {
+		Users      string `json:"users"`
+		Rooms      string `json:"rooms"`
+		Recordings string `json:"recordings"`
+		Files      string `json:"files"`
+		Accesses   string `json:"resource-accesses"`
+	}{at("users"), at("rooms"), at("recordings"), at("files"), at("resource-accesses")})
+}

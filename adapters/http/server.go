@@ -110,6 +110,7 @@ func (s *Server) Handler() http.Handler {
 func (s *Server) endpoints() []endpoint {
 	const get, post, put, patch, del = http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete
 	return []endpoint{
+		{API + "/", open, methods{get: s.root}},
 		{API + "/config/", open, methods{get: s.frontEnd}},
 		{API + "/users/", loggedIn, methods{get: s.listUsers}},
 		{API + "/users/me/", loggedIn, methods{get: s.me}},
