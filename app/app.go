@@ -109,6 +109,7 @@ func build(ctx context.Context, c *Config, pool *pgxpool.Pool, log *slog.Logger,
 	if err != nil {
 		return nil, err
 	}
+	tokens.Legacy = c.LiveKit.LegacyTokens
 	conference, err := livekit.New(livekit.Config{
 		URL: orDefault(c.LiveKit.APIURL, "http://livekit.invalid"), Key: c.LiveKit.APIKey.Reveal(),
 		Secret: c.LiveKit.APISecret.Reveal(), VerifyTLS: c.LiveKit.VerifySSL,

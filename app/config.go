@@ -184,6 +184,7 @@ type LiveKit struct {
 	APIURL         string // as given to browsers
 	VerifySSL      bool
 	DefaultSources []string
+	LegacyTokens   bool // everybody administers the rooms he joins
 
 	WebhookFilter            *regexp.Regexp // on the room name, not anchored; nil = all rooms
 	ConnectionTestRoomPrefix string
@@ -866,6 +867,10 @@ func loadLiveKit(r *reader) LiveKit {
 		VerifySSL:                r.boolean("LIVEKIT_VERIFY_SSL", true),
 		DefaultSources:           r.list("LIVEKIT_DEFAULT_SOURCES", "camera", "microphone", "screen_share", "screen_share_audio"),
 		ConnectionTestRoomPrefix: r.text("CONNECTION_TEST_ROOM_PREFIX", "connection-test"),
+		LegacyTokens:             r.boolean("MEETD_LEGACY_TOKENS", false),
+	}
+	if l.LegacyTokens {
+		r.warnf("MEETD_LEGACY_TOKENS: every participant may mute and remove the others; unset it unless the front end is of early 2025")
 	}
 	r.absoluteURL("LIVEKIT_API_URL", l.APIURL, "https", "http", "wss", "ws")
 	for _, source := range l.DefaultSources {

@@ -458,6 +458,7 @@ func TestValues(t *testing.T) {
 		{"LIVEKIT_WEBHOOK_EVENTS_FILTER_REGEX=^a", func(c *Config) any { return c.LiveKit.WebhookFilter.String() }, "^a"},
 		{"LIVEKIT_WEBHOOK_EVENTS_FILTER_REGEX=", func(c *Config) any { return c.LiveKit.WebhookFilter == nil }, true},
 		{"CONNECTION_TEST_ROOM_PREFIX=p", func(c *Config) any { return c.LiveKit.ConnectionTestRoomPrefix }, "p"},
+		{"MEETD_LEGACY_TOKENS=1", func(c *Config) any { return c.LiveKit.LegacyTokens }, true},
 		{"RESOURCE_DEFAULT_ACCESS_LEVEL=trusted", func(c *Config) any { return c.Rooms.DefaultAccessLevel }, "trusted"},
 		{"ALLOW_UNREGISTERED_ROOMS=0", func(c *Config) any { return c.Rooms.AllowUnregistered }, false},
 		{"AUTHENTICATED_PARTICIPANTS_CAN_EDIT_DISPLAY_NAME=0", func(c *Config) any { return c.Rooms.CanEditDisplayName }, false},

@@ -18,6 +18,11 @@ import (
 
 // Join makes tokens to join with.
 type Join struct {
+	// Legacy makes tokens as the backend of early 2025 did, for front ends of that
+	// time: everybody administers the LiveKit room and may change his metadata,
+	// which has his colour (http-overview.md §10).
+	Legacy bool
+
 	key    string
 	signer jose.Signer
 	now    func() time.Time
@@ -39,6 +44,7 @@ func NewJoin(key, secret string, now func() time.Time) (*Join, error) {
 
 type claims struct {
 	Name       string     `json:"name,omitempty"`
+	Metadata   string     `json:"metadata,omitempty"`
 	Video      video      `json:"video"`
 	Attributes attributes `json:"attributes"`
 	Sub        string     `json:"sub"`
@@ -85,6 +91,10 @@ func (j *Join) Join(g ports.JoinGrant) (string, error) {
 	if g.Role != "" {
 		role := string(g.Role)
 		c.Attributes.RoomRole = &role
+	}
+	if j.Legacy {
+		c.Video.RoomAdmin, c.Video.CanUpdateOwnMetadata = true, true
+		c.Metadata = `{"color": "` + g.Color + `"}`
 	}
 	payload, err := json.Marshal(c)
 	if err != nil {

@@ -41,12 +41,13 @@ func TestColor(t *testing.T) {
 	}
 }
 
-func payload(t *testing.T, g ports.JoinGrant) string {
+func payload(t *testing.T, legacy bool, g ports.JoinGrant) string {
 	t.Helper()
 	j, err := NewJoin("devkey", "devsecretdevsecretdevsecretdevse", func() time.Time { return time.Unix(0, 0) })
 	if err != nil {
 		t.Fatal(err)
 	}
+	j.Legacy = legacy
 	g.TTL = 6 * time.Hour
 	text, err := j.Join(g)
 	if err != nil {
@@ -67,7 +68,7 @@ func payload(t *testing.T, g ports.JoinGrant) string {
 // The golden payloads of livekit.md §2.
 func TestJoinGolden(t *testing.T) {
 	t.Parallel()
-	got := payload(t, ports.JoinGrant{
+	got := payload(t, false, ports.JoinGrant{
 		Room: "918689fb-038e-4e81-bf09-efd5902c5f0b", Identity: "46d1a121-2426-484d-8fb3-09b5d886f7a8", Name: "Jane Doe",
 		Role: access.Owner, LoggedIn: true, Sources: room.AllSources(),
 	})
@@ -75,9 +76,26 @@ func TestJoinGolden(t *testing.T) {
 	if got != want {
 		t.Errorf("owner:\n%s, want\n%s", got, want)
 	}
-	got = payload(t, ports.JoinGrant{Room: "r", Identity: "a", Name: "Anonymous"})
+	got = payload(t, false, ports.JoinGrant{Room: "r", Identity: "a", Name: "Anonymous"})
 	want = `{"name":"Anonymous","video":{"roomAdmin":false,"roomJoin":true,"room":"r","canPublish":false,"canSubscribe":true,"canPublishData":true,"canPublishSources":[],"canUpdateOwnMetadata":false},"attributes":{"color":"hsl(330, 63%, 37%)","room_role":null,"is_authenticated":"false"},"sub":"a","iss":"devkey","nbf":0,"exp":21600}`
 	if got != want {
 		t.Errorf("anonymous:\n%s, want\n%s", got, want)
+	}
+}
+
+// Tokens for front ends of early 2025: everybody is admin.
+func TestJoinLegacy(t *testing.T) {
+	t.Parallel()
+	got := payload(t, true, ports.JoinGrant{Room: "r", Identity: "a", Name: "Anonymous", Sources: []room.Source{room.Camera}})
+	want := `{"name":"Anonymous","metadata":"{\"color\": \"hsl(330, 63%, 37%)\"}","video":{"roomAdmin":true,"roomJoin":true,"room":"r","canPublish":true,"canSubscribe":true,"canPublishData":true,"canPublishSources":["camera"],"canUpdateOwnMetadata":true},"attributes":{"color":"hsl(330, 63%, 37%)","room_role":null,"is_authenticated":"false"},"sub":"a","iss":"devkey","nbf":0,"exp":21600}`
+	if got != want {
+		t.Errorf("guest:\n%s, want\n%s", got, want)
+	}
+	got = payload(t, true, ports.JoinGrant{
+		Room: "r", Identity: "u1", Name: "Jane", Role: access.Member, LoggedIn: true, Sources: room.AllSources(), Color: "hsl(1, 2%, 3%)",
+	})
+	want = `{"name":"Jane","metadata":"{\"color\": \"hsl(1, 2%, 3%)\"}","video":{"roomAdmin":true,"roomJoin":true,"room":"r","canPublish":true,"canSubscribe":true,"canPublishData":true,"canPublishSources":["camera","microphone","screen_share","screen_share_audio"],"canUpdateOwnMetadata":true},"attributes":{"color":"hsl(1, 2%, 3%)","room_role":"member","is_authenticated":"true"},"sub":"u1","iss":"devkey","nbf":0,"exp":21600}`
+	if got != want {
+		t.Errorf("member, with the colour of the lobby:\n%s, want\n%s", got, want)
 	}
 }
