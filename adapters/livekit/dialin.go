@@ -56,9 +56,9 @@ func (d DialIns) Ensure(ctx context.Context, room uuid.UUID, pin string) (bool, 
 		return false, err
 	}
 	defer cancel()
-	_, err = d.sip.CreateSIPDispatchRule(ctx, &lk.CreateSIPDispatchRuleRequest{ //nolint:staticcheck // what LiveKit servers of all ages read
-		Name: ruleName(room),
-		Rule: &lk.SIPDispatchRule{Rule: &lk.SIPDispatchRule_DispatchRuleDirect{
+	_, err = d.sip.CreateSIPDispatchRule(ctx, &lk.CreateSIPDispatchRuleRequest{
+		Name: ruleName(room), //nolint:staticcheck // servers of all ages read it here
+		Rule: &lk.SIPDispatchRule{Rule: &lk.SIPDispatchRule_DispatchRuleDirect{ //nolint:staticcheck // likewise
 			DispatchRuleDirect: &lk.SIPDispatchRuleDirect{RoomName: room.String(), Pin: pin},
 		}},
 	})
