@@ -31,6 +31,7 @@ import (
 	"meetd/app/accounts"
 	"meetd/app/entry"
 	"meetd/app/media"
+	"meetd/app/moderation"
 	"meetd/app/recordings"
 	"meetd/app/rooms"
 	"meetd/domain/lobby"
@@ -152,6 +153,11 @@ func build(ctx context.Context, c *Config, pool *pgxpool.Pool, log *slog.Logger,
 		Rooms:      roomSvc,
 		Entry:      entrySvc,
 		Recordings: recordingSvc,
+		Moderation: &moderation.Service{
+			Store: store, Participants: conference, Agents: conference, Now: now, NewID: uuid.New, Log: log,
+			Config: moderation.Config{Subtitles: c.FrontEnd.Subtitles, SubtitleAgent: c.LiveKit.SubtitleAgent},
+		},
+		Presences: token.Presence{Key: c.LiveKit.APIKey.Reveal(), Secret: c.LiveKit.APISecret.Reveal(), Now: now},
 		Media: &media.Service{
 			Checks: postgres.NewMediaChecks(pool), Signer: bucket, Objects: bucket, OwnHost: httpConf.OwnHost, Now: now,
 			Config: media.Config{Folder: c.Recording.OutputFolder, ExpirationDays: expiration},
@@ -329,6 +335,7 @@ func httpConfig(c *Config) (httpapi.Config, error) {
 		VersionFile: c.Server.VersionFile, ReturnToParam: c.OIDC.RedirectFieldName, LogoutByGet: c.OIDC.AllowLogoutGet,
 		LiveKitURL: c.LiveKit.APIURL, Language: c.Users.LanguageCode, LobbyCookie: c.Lobby.Cookie,
 		RequestEntryRate: c.Lobby.RequestRate, NewcomerRate: c.Lobby.NewcomerRate, CallbackRate: c.Rooms.CreationCallbackRate,
+		ForbiddenPermissions: c.LiveKit.ForbiddenPermissions,
 		StorageHook: httpapi.HookConfig{
 			Enabled: c.Recording.StorageEventEnabled, Auth: c.Recording.StorageEventAuth, Token: c.Recording.StorageEventToken.Reveal(),
 		},

@@ -187,6 +187,9 @@ type LiveKit struct {
 
 	WebhookFilter            *regexp.Regexp // on the room name, not anchored; nil = all rooms
 	ConnectionTestRoomPrefix string
+
+	ForbiddenPermissions []string // of participants; nobody may set them
+	SubtitleAgent        string
 }
 
 // Rooms are the rules for rooms.
@@ -866,6 +869,8 @@ func loadLiveKit(r *reader) LiveKit {
 		VerifySSL:                r.boolean("LIVEKIT_VERIFY_SSL", true),
 		DefaultSources:           r.list("LIVEKIT_DEFAULT_SOURCES", "camera", "microphone", "screen_share", "screen_share_audio"),
 		ConnectionTestRoomPrefix: r.text("CONNECTION_TEST_ROOM_PREFIX", "connection-test"),
+		ForbiddenPermissions:     r.list("PARTICIPANT_FORBIDDEN_PERMISSION_FIELDS", "hidden", "recorder", "agent"),
+		SubtitleAgent:            r.text("ROOM_SUBTITLE_AGENT_NAME", "multi-user-transcriber"),
 	}
 	r.absoluteURL("LIVEKIT_API_URL", l.APIURL, "https", "http", "wss", "ws")
 	for _, source := range l.DefaultSources {

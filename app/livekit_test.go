@@ -29,6 +29,7 @@ const (
 type liveKit struct {
 	lk.Egress
 	lk.RoomService
+	meeting
 
 	mu       sync.Mutex
 	starts   []*lk.RoomCompositeEgressRequest
@@ -46,6 +47,7 @@ func startLiveKit(t *testing.T) (*liveKit, map[string]string) {
 	mux := http.NewServeMux()
 	mux.Handle(lk.EgressPathPrefix, lk.NewEgressServer(l))
 	mux.Handle(lk.RoomServicePathPrefix, lk.NewRoomServiceServer(l))
+	l.meeting.serve(mux)
 	srv := httptest.NewServer(mux)
 	t.Cleanup(srv.Close)
 	return l, map[string]string{"LIVEKIT_API_URL": srv.URL}

@@ -99,12 +99,11 @@ func (s *Server) liveKitHook(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	ok := status{"success"}
 	if tag := s.Config.ConnectionTestTag; tag != "" && strings.HasPrefix(ev.Room, tag) {
-		return respond(c, http.StatusOK, ok)
+		return respond(c, http.StatusOK, success)
 	}
 	if filter := s.Config.WebhookFilter; filter != nil && !filter.MatchString(ev.Room) {
-		return respond(c, http.StatusOK, ok)
+		return respond(c, http.StatusOK, success)
 	}
 	if !ev.Known {
 		return fault.New(fault.Invalid, "webhook_event")
@@ -114,5 +113,5 @@ func (s *Server) liveKitHook(c echo.Context) error {
 			return err
 		}
 	}
-	return respond(c, http.StatusOK, ok)
+	return respond(c, http.StatusOK, success)
 }
