@@ -29,6 +29,7 @@ import (
 	"meetd/adapters/storageevent"
 	"meetd/adapters/token"
 	"meetd/app/accounts"
+	"meetd/app/dialin"
 	"meetd/app/entry"
 	"meetd/app/media"
 	"meetd/app/moderation"
@@ -121,16 +122,25 @@ func build(ctx context.Context, c *Config, pool *pgxpool.Pool, log *slog.Logger,
 	if c.Recording.ExpirationDays != nil {
 		expiration = *c.Recording.ExpirationDays
 	}
+	collector := ""
+	if c.Recording.CollectMetadata {
+		collector = c.Recording.CollectorAgent
+	}
+	dialInSvc := &dialin.Service{
+		Store: store, Rooms: conference, DialIns: livekit.DialIns{Client: conference}, Now: now, Log: log,
+		Config: dialin.Config{Enabled: c.Rooms.TelephonyEnabled || c.Rooms.RoomkitEnabled},
+	}
 	recordingSvc := &recordings.Service{
 		Store:         store,
 		Recorder:      &livekit.Recorder{Client: conference, Workers: workers(c, creds)},
 		Conference:    conference,
 		Objects:       bucket,
+		Agents:        conference,
 		StorageEvents: storageParser(c.Recording.EventParser),
 		Config: recordings.Config{
 			Enabled: c.Recording.Enabled, Modes: modes(c.Recording.Workers), Folder: c.Recording.OutputFolder,
 			Bucket: c.S3.Bucket, StorageEvents: c.Recording.StorageEventEnabled, VerifyObject: c.Recording.VerifyObject,
-			ExpirationDays: expiration, Patience: c.Recording.ReconcilePeriod,
+			ExpirationDays: expiration, Collector: collector, Patience: c.Recording.ReconcilePeriod,
 		},
 		Now: now, NewID: uuid.New, Log: log,
 	}
@@ -157,6 +167,7 @@ func build(ctx context.Context, c *Config, pool *pgxpool.Pool, log *slog.Logger,
 			Store: store, Participants: conference, Agents: conference, Now: now, NewID: uuid.New, Log: log,
 			Config: moderation.Config{Subtitles: c.FrontEnd.Subtitles, SubtitleAgent: c.LiveKit.SubtitleAgent},
 		},
+		DialIn:    dialInSvc,
 		Presences: token.Presence{Key: c.LiveKit.APIKey.Reveal(), Secret: c.LiveKit.APISecret.Reveal(), Now: now},
 		Media: &media.Service{
 			Checks: postgres.NewMediaChecks(pool), Signer: bucket, Objects: bucket, OwnHost: httpConf.OwnHost, Now: now,
@@ -170,7 +181,7 @@ func build(ctx context.Context, c *Config, pool *pgxpool.Pool, log *slog.Logger,
 	}
 	services := jobs.Services{
 		Accounts: accountSvc, Rooms: roomSvc, Entry: entrySvc, Recordings: recordingSvc,
-		Marketing: newMarketing(c.Marketing, store, log),
+		DialIn: dialInSvc, Marketing: newMarketing(c.Marketing, store, log),
 	}
 	queue, err := jobs.New(pool, jobs.Config{Workers: 10, Reconcile: c.Recording.ReconcilePeriod}, services, quiet(log, c.Log.Root))
 	if err != nil {

@@ -284,6 +284,9 @@ type Recording struct {
 
 	VerifyObject    bool          // look for the file before a recording counts as saved
 	ReconcilePeriod time.Duration // between two comparisons with the media server
+
+	CollectMetadata bool   // where it was asked for
+	CollectorAgent  string // name of the agent that does it
 }
 
 // Encoding are the advanced encoding options of video recordings.
@@ -1006,6 +1009,8 @@ func loadRecording(r *reader) Recording {
 		DownloadBaseURL:     r.text("RECORDING_DOWNLOAD_BASE_URL", ""),
 		VerifyObject:        r.boolean("MEETD_RECORDING_VERIFY_OBJECT", true),
 		ReconcilePeriod:     r.seconds("MEETD_RECONCILE_PERIOD", time.Minute),
+		CollectMetadata:     r.boolean("METADATA_COLLECTOR_ENABLED", false),
+		CollectorAgent:      r.text("METADATA_COLLECTOR_AGENT_NAME", "metadata-collector"),
 	}
 	if old := r.text("SCREEN_RECORDING_BASE_URL", ""); old != "" {
 		r.warnf("SCREEN_RECORDING_BASE_URL: it is deprecated; use RECORDING_DOWNLOAD_BASE_URL")

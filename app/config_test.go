@@ -457,6 +457,8 @@ func TestValues(t *testing.T) {
 		{"LIVEKIT_DEFAULT_SOURCES=microphone", func(c *Config) any { return showList(c.LiveKit.DefaultSources) }, "microphone"},
 		{"LIVEKIT_WEBHOOK_EVENTS_FILTER_REGEX=^a", func(c *Config) any { return c.LiveKit.WebhookFilter.String() }, "^a"},
 		{"LIVEKIT_WEBHOOK_EVENTS_FILTER_REGEX=", func(c *Config) any { return c.LiveKit.WebhookFilter == nil }, true},
+		{"METADATA_COLLECTOR_ENABLED=1", func(c *Config) any { return c.Recording.CollectMetadata }, true},
+		{"METADATA_COLLECTOR_AGENT_NAME=a", func(c *Config) any { return c.Recording.CollectorAgent }, "a"},
 		{"PARTICIPANT_FORBIDDEN_PERMISSION_FIELDS=hidden,agent", func(c *Config) any { return showList(c.LiveKit.ForbiddenPermissions) }, "hidden,agent"},
 		{"PARTICIPANT_FORBIDDEN_PERMISSION_FIELDS=", func(c *Config) any { return len(c.LiveKit.ForbiddenPermissions) }, 0},
 		{"ROOM_SUBTITLE_AGENT_NAME=a", func(c *Config) any { return c.LiveKit.SubtitleAgent }, "a"},

@@ -92,7 +92,7 @@ func (l *liveKit) ListRooms(_ context.Context, r *lk.ListRoomsRequest) (*lk.List
 	out := &lk.ListRoomsResponse{}
 	for _, name := range r.GetNames() {
 		if meta, ok := l.metadata[name]; ok {
-			out.Rooms = append(out.Rooms, &lk.Room{Name: name, Metadata: meta})
+			out.Rooms = append(out.Rooms, &lk.Room{Name: name, Metadata: meta, Sid: l.opened(name)})
 		}
 	}
 	return out, nil

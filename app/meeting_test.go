@@ -25,17 +25,19 @@ type meeting struct {
 	lk.SIP
 	lk.AgentDispatchService
 
-	lock   sync.Mutex
-	people map[string]lk.ParticipantInfo_State // by "<room> <identity>"
-	fail   map[string]error                    // by method
-	asked  []string                            // what was asked, in words
-	rules  map[string]string                   // id of a dial-in rule: its name and PIN
-	agents map[string]string                   // id of a dispatch: agent, room, metadata
+	lock     sync.Mutex
+	people   map[string]lk.ParticipantInfo_State // by "<room> <identity>"
+	fail     map[string]error                    // by method
+	asked    []string                            // what was asked, in words
+	rules    map[string]string                   // id of a dial-in rule: its name and PIN
+	openings map[string]int                      // of a room
+	agents   map[string]string                   // id of a dispatch: agent, room, metadata
 }
 
 func (m *meeting) serve(mux *http.ServeMux) {
 	m.people, m.fail = map[string]lk.ParticipantInfo_State{}, map[string]error{}
 	m.rules, m.agents = map[string]string{}, map[string]string{}
+	m.openings = map[string]int{}
 	mux.Handle(lk.SIPPathPrefix, lk.NewSIPServer(m))
 	mux.Handle(lk.AgentDispatchServicePathPrefix, lk.NewAgentDispatchServiceServer(m))
 }
@@ -154,6 +156,76 @@ func (m *meeting) DeleteDispatch(_ context.Context, r *lk.DeleteAgentDispatchReq
 	}
 	delete(m.agents, r.GetDispatchId())
 	return &lk.AgentDispatch{Id: r.GetDispatchId()}, nil
+}
+
+func (m *meeting) ListSIPDispatchRule(context.Context, *lk.ListSIPDispatchRuleRequest) (*lk.ListSIPDispatchRuleResponse, error) {
+	m.lock.Lock()
+	defer m.lock.Unlock()
+	out := &lk.ListSIPDispatchRuleResponse{}
+	for id, rule := range m.rules {
+		name, _, _ := strings.Cut(rule, " ")
+		out.Items = append(out.Items, &lk.SIPDispatchRuleInfo{SipDispatchRuleId: id, Name: name})
+	}
+	return out, m.ask("rules")
+}
+
+func (m *meeting) CreateSIPDispatchRule(_ context.Context, r *lk.CreateSIPDispatchRuleRequest) (*lk.SIPDispatchRuleInfo, error) {
+	m.lock.Lock()
+	defer m.lock.Unlock()
+	direct := r.GetRule().GetDispatchRuleDirect()                                           //nolint:staticcheck // as the client sends it
+	rule := strings.Join([]string{r.GetName(), direct.GetRoomName(), direct.GetPin()}, " ") //nolint:staticcheck // likewise
+	if err := m.ask("make", rule); err != nil {
+		return nil, err
+	}
+	m.rules[fmt.Sprintf("SDR_%d", len(m.asked))] = rule
+	return &lk.SIPDispatchRuleInfo{}, nil
+}
+
+func (m *meeting) DeleteSIPDispatchRule(_ context.Context, r *lk.DeleteSIPDispatchRuleRequest) (*lk.SIPDispatchRuleInfo, error) {
+	m.lock.Lock()
+	defer m.lock.Unlock()
+	if err := m.ask("unmake", m.rules[r.GetSipDispatchRuleId()]); err != nil {
+		return nil, err
+	}
+	delete(m.rules, r.GetSipDispatchRuleId())
+	return &lk.SIPDispatchRuleInfo{}, nil
+}
+
+// opened is the id of an open room; each opening of it has another.
+func (m *meeting) opened(room string) string {
+	m.lock.Lock()
+	defer m.lock.Unlock()
+	return fmt.Sprintf("RM_%s_%d", room, m.openings[room])
+}
+
+// ruleOf lists the rules whose name is the room's.
+func (m *meeting) ruleOf(room uuid.UUID) string {
+	m.lock.Lock()
+	defer m.lock.Unlock()
+	var out []string
+	for _, rule := range m.rules {
+		if strings.HasPrefix(rule, "SIP_"+room.String()) {
+			out = append(out, rule)
+		}
+	}
+	return strings.Join(out, "; ")
+}
+
+// begin and shut are what happens to rooms in LiveKit.
+func (l *liveKit) begin(room uuid.UUID) (sid string) {
+	l.lock.Lock()
+	l.openings[room.String()]++
+	l.lock.Unlock()
+	l.mu.Lock()
+	l.metadata[room.String()] = ""
+	l.mu.Unlock()
+	return l.opened(room.String())
+}
+
+func (l *liveKit) shut(room uuid.UUID) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.metadata, room.String())
 }
 
 // joinToken is a token as participants join with; claims replace the usual ones.

@@ -1,6 +1,7 @@
 package http
 
 import (
+	"context"
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/json"
@@ -12,6 +13,7 @@ import (
 
 	"meetd/app/recordings"
 	"meetd/domain/fault"
+	"meetd/ports"
 )
 
 // maxHook bounds what a hook is sent, in bytes: far above any real event.
@@ -108,10 +110,22 @@ func (s *Server) liveKitHook(c echo.Context) error {
 	if !ev.Known {
 		return fault.New(fault.Invalid, "webhook_event")
 	}
-	if ev.Egress != nil && (ev.Name == "egress_updated" || ev.Name == "egress_ended") {
-		if err := s.Recordings.EgressEvent(c.Request().Context(), *ev.Egress); err != nil {
-			return err
-		}
+	if err := s.applyEvent(c.Request().Context(), ev); err != nil {
+		return err
 	}
 	return respond(c, http.StatusOK, success)
+}
+
+// applyEvent returns when what follows from the event is committed: LiveKit
+// sends it again unless it is acknowledged.
+func (s *Server) applyEvent(ctx context.Context, ev ports.ConferenceEvent) error {
+	switch {
+	case ev.Name == "room_started":
+		return s.DialIn.RoomStarted(ctx, ev.Room)
+	case ev.Name == "room_finished":
+		return s.DialIn.RoomFinished(ctx, ev.Room, ev.Opened)
+	case ev.Egress != nil && (ev.Name == "egress_updated" || ev.Name == "egress_ended"):
+		return s.Recordings.EgressEvent(ctx, *ev.Egress)
+	}
+	return nil
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"meetd/app/accounts"
+	"meetd/app/dialin"
 	"meetd/app/entry"
 	"meetd/app/media"
 	"meetd/app/moderation"
@@ -83,6 +84,7 @@ type Server struct {
 	Recordings *recordings.Service
 	Media      *media.Service
 	Moderation *moderation.Service
+	DialIn     *dialin.Service
 	Presences  ports.PresenceTokens
 	Webhooks   ports.ConferenceEvents
 	Throttle   ports.Throttle

@@ -26,6 +26,7 @@ type Config struct {
 	StorageEvents  bool             // the store reports saved objects; else the end of the egress counts
 	VerifyObject   bool             // look at the object before calling it saved
 	ExpirationDays int              // 0: never
+	Collector      string           // name of the agent that collects metadata; empty: METADATA_COLLECTOR_ENABLED is off
 	Patience       time.Duration    // how long an open recording may stay silent before Reconcile looks at it
 }
 
@@ -35,6 +36,7 @@ type Service struct {
 	Recorder      ports.Recorder
 	Conference    ports.Conference
 	Objects       ports.Objects
+	Agents        ports.Agents
 	StorageEvents ports.StorageEvents
 	Config        Config
 	Now           func() time.Time
@@ -108,13 +110,23 @@ func (s *Service) begin(ctx context.Context, id uuid.UUID, worker string) error 
 	)
 }
 
-// change applies fn to a recording and lets the participants know.
+// change applies fn to a recording, lets the participants know, and sends for or
+// recalls the agent that goes with it.
 func (s *Service) change(ctx context.Context, id uuid.UUID, fn func(*recording.Recording) error) (*recording.Recording, error) {
 	var rec *recording.Recording
 	err := s.Store.InTx(ctx, func(r ports.Repos) error {
 		var err error
-		if rec, err = r.Recordings.Update(ctx, id, s.Now(), fn); err != nil {
+		was := false
+		if rec, err = r.Recordings.Update(ctx, id, s.Now(), func(rec *recording.Recording) error {
+			was = rec.Running()
+			return fn(rec)
+		}); err != nil {
 			return err
+		}
+		if rec.Running() != was && (s.collects(rec) || rec.Collector() != "") {
+			if err := r.Jobs.CollectMetadata(ctx, rec.ID); err != nil {
+				return err
+			}
 		}
 		return r.Jobs.ShowRecording(ctx, rec.RoomID)
 	})
