@@ -136,6 +136,7 @@ func build(ctx context.Context, c *Config, pool *pgxpool.Pool, log *slog.Logger,
 		Conference:    conference,
 		Objects:       bucket,
 		Agents:        conference,
+		Calls:         conference,
 		StorageEvents: storageParser(c.Recording.EventParser),
 		Config: recordings.Config{
 			Enabled: c.Recording.Enabled, Modes: modes(c.Recording.Workers), Folder: c.Recording.OutputFolder,

@@ -174,3 +174,48 @@ func TestMetadataCollector(t *testing.T) {
 		t.Errorf("switched off: %d jobs", n)
 	}
 }
+
+// Who waited for a meeting that is over, or was let into it, asks again.
+func TestEndClearsLobby(t *testing.T) {
+	t.Parallel()
+	_, env := startLiveKit(t)
+	s := startService(t, env)
+	ada := s.login(t, "ada")
+	room, other := s.room(t, ada), s.room(t, ada)
+	for _, id := range []uuid.UUID{room, other} {
+		for _, status := range []string{"waiting", "accepted", "denied"} {
+			s.exec(t, `INSERT INTO meetd.lobby_entry (room_id, participant_id, identity, status, username, color, since, expires_at)
+				VALUES ($1, $2, '', $3, 'x', '', now(), now() + interval '6 hours')`, id, uuid.New(), status)
+		}
+	}
+	wantAnswer(t, "finished", s.webhook(t, roomEvent("room_finished", room.String(), "RM_1")), 200, `{"status":"success"}`)
+	if got := s.lines(t, `SELECT room_id || ' ' || count(*) FROM meetd.lobby_entry GROUP BY room_id`); len(got) != 1 || got[0] != other.String()+" 3" {
+		t.Errorf("the lobby has %v", got)
+	}
+}
+
+// Participants are told once when a recording is as long as it may be.
+func TestLimitIsAnnounced(t *testing.T) {
+	t.Parallel()
+	live, env := startLiveKit(t)
+	s := startService(t, env)
+	ada := s.login(t, "ada")
+	for mode, want := range map[string]string{screen: "screenRecordingLimitReached", transcript: "transcriptionLimitReached"} {
+		room := s.room(t, ada)
+		live.begin(room)
+		wantAnswer(t, mode, s.start(t, ada, room, `{"mode":"`+mode+`"}`), 201, "")
+		rec := s.onlyRecording(t, room)
+		for range 3 {
+			wantAnswer(t, mode, s.webhook(t, egressEvent("egress_ended", rec.Worker, room.String(), "EGRESS_LIMIT_REACHED")), 200, "")
+		}
+		eventually(t, mode+" is announced", func() bool { return len(live.messages(room.String())) > 0 })
+		if got := live.messages(room.String()); got[0] != `{"type": "`+want+`"}` {
+			t.Errorf("%s: %v", mode, got)
+		}
+	}
+	stopped := s.recording(t, screen, "stopped", roles{ada: "owner"})
+	wantAnswer(t, "stopped", s.webhook(t, egressEvent("egress_ended", "EG_"+stopped.String(), "room", "EGRESS_LIMIT_REACHED")), 200, "")
+	if n := s.count(t, `SELECT count(*) FROM meetd.river_job WHERE kind = 'announce_limit'`); n != 2 {
+		t.Errorf("%d announcements, want one of each", n)
+	}
+}

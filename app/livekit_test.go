@@ -35,6 +35,7 @@ type liveKit struct {
 	starts   []*lk.RoomCompositeEgressRequest
 	stops    []string
 	metadata map[string]string // of the open rooms
+	sent     []*lk.SendDataRequest
 
 	onStart func(*lk.RoomCompositeEgressRequest) (*lk.EgressInfo, error)
 	onStop  func(id string) (*lk.EgressInfo, error)
@@ -103,6 +104,26 @@ func (l *liveKit) UpdateRoomMetadata(_ context.Context, r *lk.UpdateRoomMetadata
 	defer l.mu.Unlock()
 	l.metadata[r.GetRoom()] = r.GetMetadata()
 	return &lk.Room{Name: r.GetRoom(), Metadata: r.GetMetadata()}, nil
+}
+
+func (l *liveKit) SendData(_ context.Context, r *lk.SendDataRequest) (*lk.SendDataResponse, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.sent = append(l.sent, r)
+	return &lk.SendDataResponse{}, nil
+}
+
+// messages lists what was sent to a room.
+func (l *liveKit) messages(room string) []string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var out []string
+	for _, r := range l.sent {
+		if r.GetRoom() == room && r.GetKind() == lk.DataPacket_RELIABLE && r.Topic == nil {
+			out = append(out, string(r.GetData()))
+		}
+	}
+	return out
 }
 
 // counts tells how often it was asked to start and to stop.

@@ -375,3 +375,51 @@ func TestOwnTokenIsTaken(t *testing.T) {
 	wantAnswer(t, "rename", c.shows(t, account{}, room.LiveKit.Token, c.path+"/rename/", `{"name":"Mel"}`), 200, ok)
 	c.wantAsked(t, "rename", "update sub-mel name=Mel")
 }
+
+func TestRemoveParticipant(t *testing.T) {
+	t.Parallel()
+	c := newCrowd(t, nil)
+	path := c.path + "/remove-participant/"
+	remove := func(who account, identity string) answer {
+		return c.write(t, who, path, `{"participant_identity":"`+identity+`"}`)
+	}
+	wait := func(room uuid.UUID, identity string) {
+		c.exec(t, `INSERT INTO meetd.lobby_entry (room_id, participant_id, identity, status, username, color, since, expires_at)
+			VALUES ($1, $2, $3, 'accepted', 'x', '', now(), now() + interval '6 hours')`, room, uuid.New(), identity)
+	}
+	entries := func() string {
+		return strings.Join(c.lines(t, `SELECT identity FROM meetd.lobby_entry ORDER BY identity`), " ")
+	}
+	wait(c.room, "guest")
+	wait(c.room, "sub-grace")
+	wait(c.room, "ghost")
+	wait(c.other, "other")
+	for name, r := range map[string]struct {
+		got    answer
+		status int
+		body   string
+	}{
+		"anonymous":        {remove(account{}, "guest"), 401, noCredential},
+		"member":           {remove(c.mel, "guest"), 403, noPrivileges},
+		"nobody's":         {remove(c.grace, "guest"), 403, noPrivileges},
+		"unknown room":     {c.write(t, c.ada, "/api/v1.0/rooms/none/remove-participant/", "{}"), 404, noRoom},
+		"missing":          {c.write(t, c.ada, path, `{}`), 400, `{"participant_identity":["This field is required."]}`},
+		"no text":          {c.write(t, c.ada, path, `{"participant_identity":{}}`), 400, `{"participant_identity":["Not a valid string."]}`},
+		"NUL":              {c.write(t, c.ada, path, `{"participant_identity":"a\u0000"}`), 400, `{"participant_identity":["Null characters are not allowed."]}`},
+		"an owner's token": {c.shows(t, account{}, joinToken(t, c.room, "sub-ada", nil), path, `{"participant_identity":"guest"}`), 401, noCredential},
+	} {
+		wantAnswer(t, name, r.got, r.status, r.body)
+	}
+	c.wantAsked(t, "refusals", "")
+	if got := entries(); got != "ghost guest other sub-grace" {
+		t.Errorf("after refusals: %s", got)
+	}
+	wantAnswer(t, "a guest", remove(c.abe, "guest"), 200, ok)
+	c.wantAsked(t, "a guest", "remove guest")
+	wantAnswer(t, "not there", remove(c.ada, "ghost"), 404, absent)
+	c.live.failing("remove", errLiveKit)
+	wantAnswer(t, "LiveKit fails", remove(c.ada, "sub-grace"), 500, `{"error":"Failed to remove participant"}`)
+	if got := entries(); got != "other" { // whatever LiveKit says, he has to ask again
+		t.Errorf("after removals: %s", got)
+	}
+}

@@ -21,6 +21,9 @@ type Jobs interface {
 	// CollectMetadata sends for the agent of a recording that runs, or recalls
 	// that of one that is over.
 	CollectMetadata(ctx context.Context, recording uuid.UUID) error
+	// AnnounceLimit tells the participants that their recording reached the
+	// longest that it may be.
+	AnnounceLimit(ctx context.Context, recording uuid.UUID) error
 	// SignUpForMarketing tells the marketing service about a new account. If that
 	// service does not work for hours, it is given up.
 	SignUpForMarketing(ctx context.Context, account uuid.UUID) error

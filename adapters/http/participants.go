@@ -246,6 +246,31 @@ func sources(v any) []room.Source {
 	return out
 }
 
+func (s *Server) removeParticipant(c echo.Context) error {
+	id, err := identifier(c)
+	if err != nil {
+		return err
+	}
+	ctx := c.Request().Context()
+	rm, err := s.Moderation.Moderated(ctx, current(c), id)
+	if err != nil {
+		return err
+	}
+	in, err := readObject(c)
+	if err != nil {
+		return err
+	}
+	var errs fieldErrors
+	identity := errs.text(in, "participant_identity", 0)
+	if errs != nil {
+		return errs
+	}
+	if err := s.Moderation.Remove(ctx, rm, identity); err != nil {
+		return err
+	}
+	return respond(c, http.StatusOK, success)
+}
+
 type roleBody struct {
 	Role   access.Role `json:"role"`
 	Synced bool        `json:"livekit_synced"`

@@ -137,6 +137,7 @@ func (s *Server) endpoints() []endpoint {
 		{API + "/rooms/:id/stop-recording/", loggedIn, methods{post: s.stopRecording}},
 		{API + "/rooms/:id/mute-participant/", presentOrNot, methods{post: s.muteParticipant}},
 		{API + "/rooms/:id/update-participant/", loggedIn, methods{post: s.updateParticipant}},
+		{API + "/rooms/:id/remove-participant/", loggedIn, methods{post: s.removeParticipant}},
 		{API + "/rooms/:id/update-participant-role/", loggedIn, methods{post: s.assignRole}},
 		{API + "/rooms/:id/rename/", present, methods{post: s.renameParticipant}},
 		{API + "/rooms/:id/toggle-hand/", present, methods{post: s.toggleHand}},

@@ -13,6 +13,25 @@ func (o outbox) CollectMetadata(ctx context.Context, recording uuid.UUID) error 
 	return o.note(ctx, collectMetadataArgs{Recording: recording}, showAttempts)
 }
 
+func (o outbox) AnnounceLimit(ctx context.Context, recording uuid.UUID) error {
+	return o.note(ctx, announceLimitArgs{Recording: recording}, showAttempts)
+}
+
+type announceLimitArgs struct {
+	Recording uuid.UUID `json:"recording"`
+}
+
+func (announceLimitArgs) Kind() string { return "announce_limit" }
+
+type announceLimit struct {
+	river.WorkerDefaults[announceLimitArgs]
+	svc *recordings.Service
+}
+
+func (w *announceLimit) Work(ctx context.Context, job *river.Job[announceLimitArgs]) error {
+	return w.svc.AnnounceLimit(ctx, job.Args.Recording)
+}
+
 type collectMetadataArgs struct {
 	Recording uuid.UUID `json:"recording"`
 }

@@ -53,6 +53,7 @@ func New(pool *pgxpool.Pool, c Config, s Services, log *slog.Logger) (*Queue, er
 	river.AddWorker(workers, &invite{svc: s.Rooms})
 	river.AddWorker(workers, &openDialIn{svc: s.DialIn})
 	river.AddWorker(workers, &closeDialIn{svc: s.DialIn})
+	river.AddWorker(workers, &announceLimit{svc: s.Recordings})
 	river.AddWorker(workers, &collectMetadata{svc: s.Recordings})
 	river.AddWorker(workers, &reconcile{svc: s.Recordings})
 	river.AddWorker(workers, &purgeSessions{svc: s.Accounts})

@@ -49,13 +49,20 @@ func (s *Service) RoomStarted(ctx context.Context, name string) error {
 }
 
 // RoomFinished takes it that LiveKit closed a room, which was opened under the
-// id that opened is.
+// id that opened is. Nobody waits for it or is let into it any more.
 func (s *Service) RoomFinished(ctx context.Context, name, opened string) error {
 	id, ok := roomOf(name)
-	if !ok || !s.Config.Enabled {
+	if !ok {
 		return nil
 	}
-	return s.Store.InTx(ctx, func(r ports.Repos) error { return r.Jobs.CloseDialIn(ctx, id, opened) })
+	return s.Store.InTx(ctx, func(r ports.Repos) error {
+		if s.Config.Enabled {
+			if err := r.Jobs.CloseDialIn(ctx, id, opened); err != nil {
+				return err
+			}
+		}
+		return r.Lobby.Clear(ctx, id)
+	})
 }
 
 // Open makes the rule of a room that is open.

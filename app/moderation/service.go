@@ -104,6 +104,15 @@ func (s *Service) Change(ctx context.Context, rm *room.Room, identity string, c 
 	return told(s.Participants.Change(ctx, rm.ID.String(), identity, c), "participant_update")
 }
 
+// Remove sends a participant out. Whoever was let in from the lobby has to ask
+// again, even when LiveKit cannot be reached.
+func (s *Service) Remove(ctx context.Context, rm *room.Room, identity string) error {
+	if err := s.Store.Repos().Lobby.Forget(ctx, rm.ID, identity); err != nil {
+		return err
+	}
+	return told(s.Participants.Remove(context.WithoutCancel(ctx), rm.ID.String(), identity), "participant_remove")
+}
+
 // Rename gives the participant himself another name.
 func (s *Service) Rename(ctx context.Context, p ports.Presence, name string) error {
 	return told(s.Participants.Change(ctx, p.Room, p.Identity, ports.ParticipantChange{Name: name}), "participant_rename")

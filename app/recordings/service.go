@@ -37,6 +37,7 @@ type Service struct {
 	Conference    ports.Conference
 	Objects       ports.Objects
 	Agents        ports.Agents
+	Calls         ports.RoomCalls
 	StorageEvents ports.StorageEvents
 	Config        Config
 	Now           func() time.Time
@@ -116,14 +117,19 @@ func (s *Service) change(ctx context.Context, id uuid.UUID, fn func(*recording.R
 	var rec *recording.Recording
 	err := s.Store.InTx(ctx, func(r ports.Repos) error {
 		var err error
-		was := false
+		running, limited := false, false
 		if rec, err = r.Recordings.Update(ctx, id, s.Now(), func(rec *recording.Recording) error {
-			was = rec.Running()
+			running, limited = rec.Running(), rec.Limited()
 			return fn(rec)
 		}); err != nil {
 			return err
 		}
-		if rec.Running() != was && (s.collects(rec) || rec.Collector() != "") {
+		if rec.Limited() && !limited {
+			if err := r.Jobs.AnnounceLimit(ctx, rec.ID); err != nil {
+				return err
+			}
+		}
+		if rec.Running() != running && (s.collects(rec) || rec.Collector() != "") {
 			if err := r.Jobs.CollectMetadata(ctx, rec.ID); err != nil {
 				return err
 			}
@@ -229,4 +235,18 @@ func (s *Service) Show(ctx context.Context, roomID uuid.UUID) error {
 		return nil
 	}
 	return err
+}
+
+// AnnounceLimit tells the participants that the recording reached the longest
+// that it may be (livekit.md §5). In a room that is not open nobody is told.
+func (s *Service) AnnounceLimit(ctx context.Context, id uuid.UUID) error {
+	rec, err := s.Store.Repos().Recordings.Get(ctx, id)
+	if err != nil {
+		return ignoreMissing(err)
+	}
+	message := `{"type": "screenRecordingLimitReached"}`
+	if rec.Mode == recording.Transcript {
+		message = `{"type": "transcriptionLimitReached"}`
+	}
+	return ignoreMissing(s.Calls.Call(ctx, rec.RoomID.String(), []byte(message)))
 }

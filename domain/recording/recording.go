@@ -92,6 +92,7 @@ type Recording struct {
 	status   Status
 	workerID string
 	egress   EgressStatus
+	limited  bool // since it was restored
 }
 
 // Options is what was asked for at the start, kept as stored: language,
