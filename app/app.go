@@ -29,8 +29,10 @@ import (
 	"meetd/adapters/storageevent"
 	"meetd/adapters/token"
 	"meetd/app/accounts"
+	"meetd/app/dialin"
 	"meetd/app/entry"
 	"meetd/app/media"
+	"meetd/app/moderation"
 	"meetd/app/recordings"
 	"meetd/app/rooms"
 	"meetd/domain/lobby"
@@ -121,16 +123,26 @@ func build(ctx context.Context, c *Config, pool *pgxpool.Pool, log *slog.Logger,
 	if c.Recording.ExpirationDays != nil {
 		expiration = *c.Recording.ExpirationDays
 	}
+	collector := ""
+	if c.Recording.CollectMetadata {
+		collector = c.Recording.CollectorAgent
+	}
+	dialInSvc := &dialin.Service{
+		Store: store, Rooms: conference, DialIns: livekit.DialIns{Client: conference}, Now: now, Log: log,
+		Config: dialin.Config{Enabled: c.Rooms.TelephonyEnabled || c.Rooms.RoomkitEnabled},
+	}
 	recordingSvc := &recordings.Service{
 		Store:         store,
 		Recorder:      &livekit.Recorder{Client: conference, Workers: workers(c, creds)},
 		Conference:    conference,
 		Objects:       bucket,
+		Agents:        conference,
+		Calls:         conference,
 		StorageEvents: storageParser(c.Recording.EventParser),
 		Config: recordings.Config{
 			Enabled: c.Recording.Enabled, Modes: modes(c.Recording.Workers), Folder: c.Recording.OutputFolder,
 			Bucket: c.S3.Bucket, StorageEvents: c.Recording.StorageEventEnabled, VerifyObject: c.Recording.VerifyObject,
-			ExpirationDays: expiration, Patience: c.Recording.ReconcilePeriod,
+			ExpirationDays: expiration, Collector: collector, Patience: c.Recording.ReconcilePeriod,
 		},
 		Now: now, NewID: uuid.New, Log: log,
 	}
@@ -153,6 +165,12 @@ func build(ctx context.Context, c *Config, pool *pgxpool.Pool, log *slog.Logger,
 		Rooms:      roomSvc,
 		Entry:      entrySvc,
 		Recordings: recordingSvc,
+		Moderation: &moderation.Service{
+			Store: store, Participants: conference, Agents: conference, Now: now, NewID: uuid.New, Log: log,
+			Config: moderation.Config{Subtitles: c.FrontEnd.Subtitles, SubtitleAgent: c.LiveKit.SubtitleAgent},
+		},
+		DialIn:    dialInSvc,
+		Presences: token.Presence{Key: c.LiveKit.APIKey.Reveal(), Secret: c.LiveKit.APISecret.Reveal(), Now: now},
 		Media: &media.Service{
 			Checks: postgres.NewMediaChecks(pool), Signer: bucket, Objects: bucket, OwnHost: httpConf.OwnHost, Now: now,
 			Config: media.Config{Folder: c.Recording.OutputFolder, ExpirationDays: expiration},
@@ -165,7 +183,7 @@ func build(ctx context.Context, c *Config, pool *pgxpool.Pool, log *slog.Logger,
 	}
 	services := jobs.Services{
 		Accounts: accountSvc, Rooms: roomSvc, Entry: entrySvc, Recordings: recordingSvc,
-		Marketing: newMarketing(c.Marketing, store, log),
+		DialIn: dialInSvc, Marketing: newMarketing(c.Marketing, store, log),
 	}
 	queue, err := jobs.New(pool, jobs.Config{Workers: 10, Reconcile: c.Recording.ReconcilePeriod}, services, quiet(log, c.Log.Root))
 	if err != nil {
@@ -330,6 +348,7 @@ func httpConfig(c *Config) (httpapi.Config, error) {
 		VersionFile: c.Server.VersionFile, ReturnToParam: c.OIDC.RedirectFieldName, LogoutByGet: c.OIDC.AllowLogoutGet,
 		LiveKitURL: c.LiveKit.APIURL, Language: c.Users.LanguageCode, LobbyCookie: c.Lobby.Cookie,
 		RequestEntryRate: c.Lobby.RequestRate, NewcomerRate: c.Lobby.NewcomerRate, CallbackRate: c.Rooms.CreationCallbackRate,
+		ForbiddenPermissions: c.LiveKit.ForbiddenPermissions,
 		StorageHook: httpapi.HookConfig{
 			Enabled: c.Recording.StorageEventEnabled, Auth: c.Recording.StorageEventAuth, Token: c.Recording.StorageEventToken.Reveal(),
 		},

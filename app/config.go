@@ -188,6 +188,9 @@ type LiveKit struct {
 
 	WebhookFilter            *regexp.Regexp // on the room name, not anchored; nil = all rooms
 	ConnectionTestRoomPrefix string
+
+	ForbiddenPermissions []string // of participants; nobody may set them
+	SubtitleAgent        string
 }
 
 // Rooms are the rules for rooms.
@@ -282,6 +285,9 @@ type Recording struct {
 
 	VerifyObject    bool          // look for the file before a recording counts as saved
 	ReconcilePeriod time.Duration // between two comparisons with the media server
+
+	CollectMetadata bool   // where it was asked for
+	CollectorAgent  string // name of the agent that does it
 }
 
 // Encoding are the advanced encoding options of video recordings.
@@ -868,6 +874,8 @@ func loadLiveKit(r *reader) LiveKit {
 		DefaultSources:           r.list("LIVEKIT_DEFAULT_SOURCES", "camera", "microphone", "screen_share", "screen_share_audio"),
 		ConnectionTestRoomPrefix: r.text("CONNECTION_TEST_ROOM_PREFIX", "connection-test"),
 		LegacyTokens:             r.boolean("MEETD_LEGACY_TOKENS", false),
+		ForbiddenPermissions:     r.list("PARTICIPANT_FORBIDDEN_PERMISSION_FIELDS", "hidden", "recorder", "agent"),
+		SubtitleAgent:            r.text("ROOM_SUBTITLE_AGENT_NAME", "multi-user-transcriber"),
 	}
 	if l.LegacyTokens {
 		r.warnf("MEETD_LEGACY_TOKENS: every participant may mute and remove the others; unset it unless the front end is of early 2025")
@@ -1006,6 +1014,8 @@ func loadRecording(r *reader) Recording {
 		DownloadBaseURL:     r.text("RECORDING_DOWNLOAD_BASE_URL", ""),
 		VerifyObject:        r.boolean("MEETD_RECORDING_VERIFY_OBJECT", true),
 		ReconcilePeriod:     r.seconds("MEETD_RECONCILE_PERIOD", time.Minute),
+		CollectMetadata:     r.boolean("METADATA_COLLECTOR_ENABLED", false),
+		CollectorAgent:      r.text("METADATA_COLLECTOR_AGENT_NAME", "metadata-collector"),
 	}
 	if old := r.text("SCREEN_RECORDING_BASE_URL", ""); old != "" {
 		r.warnf("SCREEN_RECORDING_BASE_URL: it is deprecated; use RECORDING_DOWNLOAD_BASE_URL")

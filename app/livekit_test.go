@@ -29,6 +29,7 @@ const (
 type liveKit struct {
 	lk.Egress
 	lk.RoomService
+	meeting
 
 	mu       sync.Mutex
 	starts   []*lk.RoomCompositeEgressRequest
@@ -47,6 +48,7 @@ func startLiveKit(t *testing.T) (*liveKit, map[string]string) {
 	mux := http.NewServeMux()
 	mux.Handle(lk.EgressPathPrefix, lk.NewEgressServer(l))
 	mux.Handle(lk.RoomServicePathPrefix, lk.NewRoomServiceServer(l))
+	l.meeting.serve(mux)
 	srv := httptest.NewServer(mux)
 	t.Cleanup(srv.Close)
 	return l, map[string]string{"LIVEKIT_API_URL": srv.URL}
@@ -91,7 +93,7 @@ func (l *liveKit) ListRooms(_ context.Context, r *lk.ListRoomsRequest) (*lk.List
 	out := &lk.ListRoomsResponse{}
 	for _, name := range r.GetNames() {
 		if meta, ok := l.metadata[name]; ok {
-			out.Rooms = append(out.Rooms, &lk.Room{Name: name, Metadata: meta})
+			out.Rooms = append(out.Rooms, &lk.Room{Name: name, Metadata: meta, Sid: l.opened(name)})
 		}
 	}
 	return out, nil

@@ -35,7 +35,7 @@ func TestWebhookRefusals(t *testing.T) {
 		"expired":           {webhookToken(t, body, map[string]any{"exp": time.Now().Unix() - 120}), string(body), 400, `{"status":"error"}`},
 		"other key":         {webhookToken(t, body, map[string]any{"iss": "other"}), string(body), 400, `{"status":"error"}`},
 		"a join token":      {webhookToken(t, body, join), string(body), 400, `{"status":"error"}`},
-		"unknown event":     {webhookToken(t, []byte(`{"event":"participant_connection_aborted"}`), nil), `{"event":"participant_connection_aborted"}`, 422, `{"status":"error"}`},
+		"unknown event":     {webhookToken(t, []byte(`{"event":"tea_is_ready"}`), nil), `{"event":"tea_is_ready"}`, 422, `{"status":"error"}`},
 		"not handled":       {webhookToken(t, []byte(`{"event":"track_published"}`), nil), `{"event":"track_published"}`, 200, `{"status":"success"}`},
 		"connection test":   {webhookToken(t, []byte(`{"event":"new","room":{"name":"connection-test-1"}}`), nil), `{"event":"new","room":{"name":"connection-test-1"}}`, 200, `{"status":"success"}`},
 		"another's room":    {webhookToken(t, []byte(`{"event":"new","room":{"name":"XYZ"}}`), nil), `{"event":"new","room":{"name":"XYZ"}}`, 200, `{"status":"success"}`},

@@ -43,3 +43,17 @@ type JoinTokens interface {
 	// Color is the colour that a participant gets who has none.
 	Color(identity string) string
 }
+
+// Presence is what a token to join says of who shows it.
+type Presence struct {
+	Room     string // empty: it opens none
+	Identity string
+}
+
+// PresenceTokens verifies tokens to join that participants show to us
+// (livekit.md §11).
+type PresenceTokens interface {
+	// Verify returns fault.Forbidden, about what is wrong, when it is no token of
+	// ours or out of time.
+	Verify(token string) (Presence, error)
+}

@@ -67,8 +67,9 @@ type Egress struct {
 // ConferenceEvent is a verified webhook of LiveKit.
 type ConferenceEvent struct {
 	Name   string // such as egress_ended
-	Known  bool   // one of the names the contract lists
+	Known  bool   // LiveKit has events of that name
 	Room   string // name of the room; empty when the event has none
+	Opened string // LiveKit's id of the room, another one each time it is opened
 	Egress *Egress
 }
 

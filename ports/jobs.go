@@ -14,6 +14,16 @@ type Jobs interface {
 	// ShowRoom tells the participants of the room its access level and
 	// configuration.
 	ShowRoom(ctx context.Context, room uuid.UUID) error
+	// OpenDialIn lets telephones and room kits into a room that was opened.
+	OpenDialIn(ctx context.Context, room uuid.UUID) error
+	// CloseDialIn ends that; opened is LiveKit's id of the room that closed.
+	CloseDialIn(ctx context.Context, room uuid.UUID, opened string) error
+	// CollectMetadata sends for the agent of a recording that runs, or recalls
+	// that of one that is over.
+	CollectMetadata(ctx context.Context, recording uuid.UUID) error
+	// AnnounceLimit tells the participants that their recording reached the
+	// longest that it may be.
+	AnnounceLimit(ctx context.Context, recording uuid.UUID) error
 	// SignUpForMarketing tells the marketing service about a new account. If that
 	// service does not work for hours, it is given up.
 	SignUpForMarketing(ctx context.Context, account uuid.UUID) error

@@ -66,7 +66,7 @@ func configurationField(o *object, name string) (room.Configuration, any) {
 		return nil, []structuredError{e}
 	}
 	var errs []structuredError
-	if v, ok := conf.get("can_publish_sources"); ok {
+	if v, ok := conf.get("can_publish_sources"); ok && v != nil {
 		errs = append(errs, sourceErrors(v)...)
 	}
 	if v, ok := conf.get("everyone_can_mute"); ok {
@@ -85,9 +85,6 @@ func configurationField(o *object, name string) (room.Configuration, any) {
 
 func sourceErrors(v any) []structuredError {
 	const field = "can_publish_sources"
-	if v == nil {
-		return nil
-	}
 	list, ok := v.([]any)
 	if !ok {
 		return []structuredError{structured("list_type", "Input should be a valid list", v, field)}

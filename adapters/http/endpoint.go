@@ -12,6 +12,7 @@ import (
 
 	"meetd/domain/fault"
 	"meetd/domain/user"
+	"meetd/ports"
 )
 
 // policy says who may reach an endpoint.
@@ -21,6 +22,10 @@ const (
 	open     policy = iota // the session is not looked at
 	anybody                // with or without a session
 	loggedIn               // only with one
+	// present endpoints look at the token that a participant joined with, and
+	// never at the session. Whether there must be one is said by the use case.
+	present
+	presentOrNot // a token counts alone when there is one; else the session
 	// pages are for people with a browser: nothing is negotiated, refusals are
 	// pages. The session is looked at by whoever answers.
 	pages
@@ -90,13 +95,18 @@ func (s *Server) admit(c echo.Context, p policy) error {
 	case forms:
 		c.Set(keyPage, true)
 		return s.checkCSRF(c)
-	case open, anybody, loggedIn:
+	case open, anybody, loggedIn, present, presentOrNot:
 	}
 	if !acceptsJSON(c.Request().Header.Get("Accept")) {
 		return fault.New(fault.Invalid, "not_acceptable")
 	}
 	if p == open {
 		return nil
+	}
+	if p == present || p == presentOrNot {
+		if shown, err := s.identify(c); shown || err != nil || p == present {
+			return err
+		}
 	}
 	c.Response().Header().Add("Vary", "Cookie")
 	if err := s.authenticate(c); err != nil {
@@ -136,6 +146,32 @@ func acceptsJSON(accept string) bool {
 func current(c echo.Context) *user.User {
 	u, _ := c.Get(keyUser).(*user.User)
 	return u
+}
+
+// presence is what the participant's token of the request says; nil without one.
+func presence(c echo.Context) *ports.Presence {
+	p, _ := c.Get(keyPresence).(*ports.Presence)
+	return p
+}
+
+// identify reads the token that a participant joined with, and reports whether
+// one is shown. A browser never sends it by itself, so no CSRF token goes with
+// it (http-overview.md §3.3).
+func (s *Server) identify(c echo.Context) (shown bool, err error) {
+	header := c.Request().Header.Get("Authorization")
+	if header == "" {
+		return false, nil
+	}
+	parts := strings.Fields(header)
+	if len(parts) != 2 || !strings.EqualFold(parts[0], "bearer") {
+		return true, fault.New(fault.Forbidden, "livekit_header")
+	}
+	p, err := s.Presences.Verify(parts[1])
+	if err != nil {
+		return true, err
+	}
+	c.Set(keyPresence, &p)
+	return true, nil
 }
 
 // authenticate finds out who asks. A session is a cookie that browsers send by

@@ -53,6 +53,27 @@ var codes = map[string]wire{
 	"lobby_none":        {404, "message", "Room has no lobby system."},
 	"lobby_participant": {404, "message", "Participant not found."},
 
+	"presence":       {403, "detail", "Authentication credentials were not provided."},
+	"livekit_header": {403, "detail", "Authorization header must be: Bearer <token>"},
+	"livekit_token":  {403, "detail", "Invalid LiveKit token: %s"},
+
+	"participant":               {404, "error", "Participant not found"},
+	"participant_caller":        {403, "error", "Could not verify caller presence"},
+	"participant_absent_caller": {403, "detail", "You must be connected to the meeting to perform this action."},
+	"participant_permission":    {400, "detail", "Bad Request"},
+	"participant_mute":          {500, "error", "Failed to mute participant"},
+	"participant_update":        {500, "error", "Failed to update participant"},
+	"participant_remove":        {500, "error", "Failed to remove participant"},
+	"participant_rename":        {500, "error", "Failed to rename participant"},
+	"participant_hand":          {500, "error", "Failed to update participant hand state"},
+	"subtitle_start":            {500, "error", "Subtitles failed to start for room %s"},
+
+	"role_own":        {403, "error", "You cannot change your own role."},
+	"role_owner":      {403, "error", "Room owners cannot be demoted."},
+	"role_absent":     {404, "error", "Participant is not connected to this meeting."},
+	"role_no_account": {404, "error", "This participant has no user account and cannot be assigned a role."},
+	"role_check":      {500, "error", "Failed to look for the participant"},
+
 	"room_access":       {404, "detail", "No ResourceAccess matches the given query."},
 	"room_access_add":   {403, "detail", "You must be administrator or owner of a room to add accesses to it."},
 	"room_access_owner": {403, "detail", "Only owners of a room can assign other users as owners."},

@@ -1,6 +1,7 @@
 package http
 
 import (
+	"context"
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/json"
@@ -12,6 +13,7 @@ import (
 
 	"meetd/app/recordings"
 	"meetd/domain/fault"
+	"meetd/ports"
 )
 
 // maxHook bounds what a hook is sent, in bytes: far above any real event.
@@ -99,20 +101,31 @@ func (s *Server) liveKitHook(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	ok := status{"success"}
 	if tag := s.Config.ConnectionTestTag; tag != "" && strings.HasPrefix(ev.Room, tag) {
-		return respond(c, http.StatusOK, ok)
+		return respond(c, http.StatusOK, success)
 	}
 	if filter := s.Config.WebhookFilter; filter != nil && !filter.MatchString(ev.Room) {
-		return respond(c, http.StatusOK, ok)
+		return respond(c, http.StatusOK, success)
 	}
 	if !ev.Known {
 		return fault.New(fault.Invalid, "webhook_event")
 	}
-	if ev.Egress != nil && (ev.Name == "egress_updated" || ev.Name == "egress_ended") {
-		if err := s.Recordings.EgressEvent(c.Request().Context(), *ev.Egress); err != nil {
-			return err
-		}
+	if err := s.applyEvent(c.Request().Context(), ev); err != nil {
+		return err
 	}
-	return respond(c, http.StatusOK, ok)
+	return respond(c, http.StatusOK, success)
+}
+
+// applyEvent returns when what follows from the event is committed: LiveKit
+// sends it again unless it is acknowledged.
+func (s *Server) applyEvent(ctx context.Context, ev ports.ConferenceEvent) error {
+	switch {
+	case ev.Name == "room_started":
+		return s.DialIn.RoomStarted(ctx, ev.Room)
+	case ev.Name == "room_finished":
+		return s.DialIn.RoomFinished(ctx, ev.Room, ev.Opened)
+	case ev.Egress != nil && (ev.Name == "egress_updated" || ev.Name == "egress_ended"):
+		return s.Recordings.EgressEvent(ctx, *ev.Egress)
+	}
+	return nil
 }

@@ -21,6 +21,8 @@ const (
 	keyUser  = "user"  // *user.User of the request
 	keyFault = "fault" // error that was answered
 	keyPage  = "page"  // set when refusals are pages
+
+	keyPresence = "presence" // *ports.Presence of the request
 )
 
 // observe gives the request an id, survives panics, and logs one event when it

@@ -14,8 +14,10 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"meetd/app/accounts"
+	"meetd/app/dialin"
 	"meetd/app/entry"
 	"meetd/app/media"
+	"meetd/app/moderation"
 	"meetd/app/recordings"
 	"meetd/app/rooms"
 	"meetd/ports"
@@ -56,6 +58,10 @@ type Config struct {
 	NewcomerRate     ports.Rate // of guests from one address who bring no cookie
 	CallbackRate     ports.Rate // of those from one address who ask for a new room
 
+	// ForbiddenPermissions must not be set for a participant
+	// (PARTICIPANT_FORBIDDEN_PERMISSION_FIELDS).
+	ForbiddenPermissions []string
+
 	StorageHook HookConfig
 	// Webhooks of rooms that another installation on the same LiveKit owns.
 	WebhookFilter     *regexp.Regexp // on the room name; nil: all rooms
@@ -77,6 +83,9 @@ type Server struct {
 	Entry      *entry.Service
 	Recordings *recordings.Service
 	Media      *media.Service
+	Moderation *moderation.Service
+	DialIn     *dialin.Service
+	Presences  ports.PresenceTokens
 	Webhooks   ports.ConferenceEvents
 	Throttle   ports.Throttle
 	Ping       func(context.Context) error // the database
@@ -127,6 +136,13 @@ func (s *Server) endpoints() []endpoint {
 		{API + "/rooms/:id/waiting-participants/", loggedIn, methods{get: s.listWaiting}},
 		{API + "/rooms/:id/start-recording/", loggedIn, methods{post: s.startRecording}},
 		{API + "/rooms/:id/stop-recording/", loggedIn, methods{post: s.stopRecording}},
+		{API + "/rooms/:id/mute-participant/", presentOrNot, methods{post: s.muteParticipant}},
+		{API + "/rooms/:id/update-participant/", loggedIn, methods{post: s.updateParticipant}},
+		{API + "/rooms/:id/remove-participant/", loggedIn, methods{post: s.removeParticipant}},
+		{API + "/rooms/:id/update-participant-role/", loggedIn, methods{post: s.assignRole}},
+		{API + "/rooms/:id/rename/", present, methods{post: s.renameParticipant}},
+		{API + "/rooms/:id/toggle-hand/", present, methods{post: s.toggleHand}},
+		{API + "/rooms/:id/start-subtitle/", present, methods{post: s.startSubtitle}},
 		{API + "/resource-accesses/", loggedIn, methods{get: s.listAccesses, post: s.createAccess}},
 		{API + "/resource-accesses/:id/", loggedIn, methods{
 			get: s.retrieveAccess, put: s.replaceAccess, patch: s.changeAccess, del: s.deleteAccess,

@@ -15,6 +15,7 @@ import (
 	"github.com/riverqueue/river/rivertype"
 
 	"meetd/app/accounts"
+	"meetd/app/dialin"
 	"meetd/app/entry"
 	"meetd/app/marketing"
 	"meetd/app/recordings"
@@ -40,6 +41,7 @@ type Services struct {
 	Rooms      *rooms.Service
 	Entry      *entry.Service
 	Recordings *recordings.Service
+	DialIn     *dialin.Service
 	Marketing  *marketing.Service
 }
 
@@ -49,6 +51,10 @@ func New(pool *pgxpool.Pool, c Config, s Services, log *slog.Logger) (*Queue, er
 	river.AddWorker(workers, &showRecording{svc: s.Recordings})
 	river.AddWorker(workers, &showRoom{svc: s.Rooms})
 	river.AddWorker(workers, &invite{svc: s.Rooms})
+	river.AddWorker(workers, &openDialIn{svc: s.DialIn})
+	river.AddWorker(workers, &closeDialIn{svc: s.DialIn})
+	river.AddWorker(workers, &announceLimit{svc: s.Recordings})
+	river.AddWorker(workers, &collectMetadata{svc: s.Recordings})
 	river.AddWorker(workers, &reconcile{svc: s.Recordings})
 	river.AddWorker(workers, &purgeSessions{svc: s.Accounts})
 	river.AddWorker(workers, &purgeRooms{rooms: s.Rooms, entry: s.Entry})

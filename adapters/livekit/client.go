@@ -36,6 +36,8 @@ type Client struct {
 	c      Config
 	rooms  lk.RoomService
 	egress lk.Egress
+	sip    lk.SIP
+	agents lk.AgentDispatchService
 }
 
 var _ ports.Conference = (*Client)(nil)
@@ -61,12 +63,23 @@ func New(c Config) (*Client, error) {
 		c:      c,
 		rooms:  lk.NewRoomServiceProtobufClient(origin, hc),
 		egress: lk.NewEgressProtobufClient(origin, hc),
+		sip:    lk.NewSIPProtobufClient(origin, hc),
+		agents: lk.NewAgentDispatchServiceProtobufClient(origin, hc),
 	}, nil
 }
 
 // with gives ctx a token with one grant for one call.
 func (c *Client) with(ctx context.Context, grant *auth.VideoGrant) (context.Context, context.CancelFunc, error) {
-	token, err := auth.NewAccessToken(c.c.Key, c.c.Secret).SetVideoGrant(grant).SetValidFor(6 * time.Hour).ToJWT()
+	return c.withToken(ctx, auth.NewAccessToken(c.c.Key, c.c.Secret).SetVideoGrant(grant))
+}
+
+// asAdminOf is with, for what concerns one room.
+func (c *Client) asAdminOf(ctx context.Context, room string) (context.Context, context.CancelFunc, error) {
+	return c.with(ctx, &auth.VideoGrant{RoomAdmin: true, Room: room})
+}
+
+func (c *Client) withToken(ctx context.Context, t *auth.AccessToken) (context.Context, context.CancelFunc, error) {
+	token, err := t.SetValidFor(6 * time.Hour).ToJWT()
 	if err != nil {
 		return nil, nil, fmt.Errorf("sign a LiveKit token: %w", err)
 	}
@@ -118,7 +131,7 @@ func (c *Client) MergeMetadata(ctx context.Context, room string, set map[string]
 	if err != nil {
 		return fmt.Errorf("metadata of LiveKit room %s: %w", room, err)
 	}
-	admin, cancelAdmin, err := c.with(ctx, &auth.VideoGrant{RoomAdmin: true, Room: room})
+	admin, cancelAdmin, err := c.asAdminOf(ctx, room)
 	if err != nil {
 		return err
 	}

@@ -13,13 +13,15 @@ import (
 	"meetd/ports"
 )
 
-// known are the event names the contract lists (livekit.md §10).
+// known are the names of LiveKit's events: those the contract lists (livekit.md
+// §10), and newer ones, which must not fail for being new.
 var known = []string{
 	webhook.EventRoomStarted, webhook.EventRoomFinished,
 	webhook.EventParticipantJoined, webhook.EventParticipantLeft,
 	webhook.EventTrackPublished, webhook.EventTrackUnpublished,
 	webhook.EventEgressStarted, webhook.EventEgressUpdated, webhook.EventEgressEnded,
-	webhook.EventIngressStarted, webhook.EventIngressEnded,
+	webhook.EventIngressStarted, webhook.EventIngressEnded, "ingress_updated",
+	webhook.EventParticipantConnectionAborted, webhook.EventAgentJobStarted, webhook.EventAgentJobEnded,
 }
 
 // Webhooks verifies LiveKit's webhooks.
@@ -40,6 +42,7 @@ func (w Webhooks) Receive(authorization string, body []byte) (ports.ConferenceEv
 	}
 	out := ports.ConferenceEvent{
 		Name: ev.GetEvent(), Known: slices.Contains(known, ev.GetEvent()), Room: ev.GetRoom().GetName(),
+		Opened: ev.GetRoom().GetSid(),
 	}
 	if info := ev.GetEgressInfo(); info != nil {
 		e := egress(info)

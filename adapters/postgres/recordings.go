@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"reflect"
 	"time"
 
 	"github.com/google/uuid"
@@ -47,7 +48,7 @@ func (r recordings) Update(ctx context.Context, id uuid.UUID, now time.Time, fn 
 		if rec, err = toRecording(row.MeetRecording, row.Egress, err); err != nil {
 			return err
 		}
-		status, worker, egress := rec.Status(), rec.WorkerID(), rec.Egress()
+		status, worker, egress, options := rec.Status(), rec.WorkerID(), rec.Egress(), rec.Options
 		if err := fn(rec); err != nil {
 			return err
 		}
@@ -55,6 +56,11 @@ func (r recordings) Update(ctx context.Context, id uuid.UUID, now time.Time, fn 
 			if err := q.RecordingStateSet(ctx, tx, db.RecordingStateSetParams{
 				RecordingID: id, Egress: string(rec.Egress()), UpdatedAt: now,
 			}); err != nil {
+				return err
+			}
+		}
+		if !reflect.DeepEqual(rec.Options, options) {
+			if err := setOptions(ctx, tx, rec); err != nil {
 				return err
 			}
 		}
@@ -70,6 +76,15 @@ func (r recordings) Update(ctx context.Context, id uuid.UUID, now time.Time, fn 
 		return nil, translate(err, "recording")
 	}
 	return rec, nil
+}
+
+// setOptions stores the options, and nothing else.
+func setOptions(ctx context.Context, tx pgx.Tx, rec *recording.Recording) error {
+	options, err := json.Marshal(rec.Options)
+	if err != nil {
+		return fmt.Errorf("recording options: %w", err)
+	}
+	return q.RecordingSetOptions(ctx, tx, db.RecordingSetOptionsParams{ID: rec.ID, Options: options})
 }
 
 func (r recordings) ByWorker(ctx context.Context, workerID string) (uuid.UUID, error) {

@@ -26,6 +26,7 @@ type Config struct {
 	StorageEvents  bool             // the store reports saved objects; else the end of the egress counts
 	VerifyObject   bool             // look at the object before calling it saved
 	ExpirationDays int              // 0: never
+	Collector      string           // name of the agent that collects metadata; empty: METADATA_COLLECTOR_ENABLED is off
 	Patience       time.Duration    // how long an open recording may stay silent before Reconcile looks at it
 }
 
@@ -35,6 +36,8 @@ type Service struct {
 	Recorder      ports.Recorder
 	Conference    ports.Conference
 	Objects       ports.Objects
+	Agents        ports.Agents
+	Calls         ports.RoomCalls
 	StorageEvents ports.StorageEvents
 	Config        Config
 	Now           func() time.Time
@@ -108,13 +111,28 @@ func (s *Service) begin(ctx context.Context, id uuid.UUID, worker string) error 
 	)
 }
 
-// change applies fn to a recording and lets the participants know.
+// change applies fn to a recording, lets the participants know, and sends for or
+// recalls the agent that goes with it.
 func (s *Service) change(ctx context.Context, id uuid.UUID, fn func(*recording.Recording) error) (*recording.Recording, error) {
 	var rec *recording.Recording
 	err := s.Store.InTx(ctx, func(r ports.Repos) error {
 		var err error
-		if rec, err = r.Recordings.Update(ctx, id, s.Now(), fn); err != nil {
+		running, limited := false, false
+		if rec, err = r.Recordings.Update(ctx, id, s.Now(), func(rec *recording.Recording) error {
+			running, limited = rec.Running(), rec.Limited()
+			return fn(rec)
+		}); err != nil {
 			return err
+		}
+		if rec.Limited() && !limited {
+			if err := r.Jobs.AnnounceLimit(ctx, rec.ID); err != nil {
+				return err
+			}
+		}
+		if rec.Running() != running && (s.collects(rec) || rec.Collector() != "") {
+			if err := r.Jobs.CollectMetadata(ctx, rec.ID); err != nil {
+				return err
+			}
 		}
 		return r.Jobs.ShowRecording(ctx, rec.RoomID)
 	})
@@ -217,4 +235,18 @@ func (s *Service) Show(ctx context.Context, roomID uuid.UUID) error {
 		return nil
 	}
 	return err
+}
+
+// AnnounceLimit tells the participants that the recording reached the longest
+// that it may be (livekit.md §5). In a room that is not open nobody is told.
+func (s *Service) AnnounceLimit(ctx context.Context, id uuid.UUID) error {
+	rec, err := s.Store.Repos().Recordings.Get(ctx, id)
+	if err != nil {
+		return ignoreMissing(err)
+	}
+	message := `{"type": "screenRecordingLimitReached"}`
+	if rec.Mode == recording.Transcript {
+		message = `{"type": "transcriptionLimitReached"}`
+	}
+	return ignoreMissing(s.Calls.Call(ctx, rec.RoomID.String(), []byte(message)))
 }

@@ -40,6 +40,10 @@ func (s EgressStatus) rank() int {
 // goes back, and its first end is its only one.
 func (s EgressStatus) After(old EgressStatus) bool { return s.rank() > old.rank() }
 
+// Limited reports whether the egress ended because the recording was as long as
+// it may be, and nothing else had stopped or ended it before.
+func (r *Recording) Limited() bool { return r.limited }
+
 // Observe applies what LiveKit says of the egress. It changes the state only
 // where the egress decides it: an end without a file frees the room, an end by
 // the length limit stops the recording. Whether the file is there is not for
@@ -58,7 +62,7 @@ func (r *Recording) Observe(s EgressStatus) {
 		}
 	case EgressLimitReached:
 		if r.status == Active {
-			r.status = Stopped
+			r.status, r.limited = Stopped, true
 		}
 	case EgressStarting, EgressActive, EgressEnding, EgressComplete:
 	}

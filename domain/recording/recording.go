@@ -92,6 +92,7 @@ type Recording struct {
 	status   Status
 	workerID string
 	egress   EgressStatus
+	limited  bool // since it was restored
 }
 
 // Options is what was asked for at the start, kept as stored: language,
@@ -104,6 +105,31 @@ func (r *Recording) ShownMode() string {
 		return m
 	}
 	return string(r.Mode)
+}
+
+// collector is the option that holds the id of the metadata agent's dispatch.
+const collector = "metadata_collector_dispatch_id"
+
+// WantsMetadata reports whether it was asked at the start to collect metadata.
+func (r *Recording) WantsMetadata() bool {
+	wants, _ := r.Options["collect_metadata"].(bool)
+	return wants
+}
+
+// Collector is what the agent that collects metadata is recalled by; empty when
+// none was sent for.
+func (r *Recording) Collector() string {
+	id, _ := r.Options[collector].(string)
+	return id
+}
+
+// CollectedBy notes what the agent is recalled by.
+func (r *Recording) CollectedBy(id string) {
+	r.Options = maps.Clone(r.Options)
+	if r.Options == nil {
+		r.Options = Options{}
+	}
+	r.Options[collector] = id
 }
 
 // New makes an initiated recording.
@@ -128,6 +154,11 @@ func (r *Recording) WorkerID() string { return r.workerID }
 
 // Egress is how far LiveKit said its egress is; empty until it said anything.
 func (r *Recording) Egress() EgressStatus { return r.egress }
+
+// Running reports whether there may be something to record still.
+func (r *Recording) Running() bool {
+	return !r.egress.Ended() && (r.status == Active || r.status == Stopped || r.status == FailedToStop)
+}
 
 // Start notes that the egress runs. Told the same worker again it does
 // nothing, whatever happened since: an event may have overtaken the start.

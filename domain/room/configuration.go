@@ -1,5 +1,10 @@
 package room
 
+import (
+	"fmt"
+	"strings"
+)
+
 // Source is a kind of track a participant may publish.
 type Source string
 
@@ -32,4 +37,19 @@ func (c Configuration) PublishSources() (sources []Source, ok bool) {
 		}
 	}
 	return sources, true
+}
+
+// EveryoneCanMute reports whether any participant may mute others: yes, unless
+// the room says no, in whichever of the ways in which it could be sent. null is
+// a no too (http-users-rooms.md §9.1).
+func (c Configuration) EveryoneCanMute() bool {
+	v, ok := c["everyone_can_mute"]
+	if !ok {
+		return true
+	}
+	switch strings.ToLower(fmt.Sprint(v)) {
+	case "true", "t", "yes", "y", "on", "1":
+		return true
+	}
+	return false
 }

@@ -49,6 +49,9 @@ LIMIT sqlc.arg(page);
 -- name: RecordingSetStatus :exec
 UPDATE meet_recording SET status = $2, worker_id = $3, updated_at = $4 WHERE id = $1;
 
+-- name: RecordingSetOptions :exec
+UPDATE meet_recording SET options = $2 WHERE id = $1;
+
 -- name: RecordingStateSet :exec
 INSERT INTO meetd.recording_state (recording_id, egress, updated_at) VALUES ($1, $2, $3)
 ON CONFLICT (recording_id) DO UPDATE SET egress = excluded.egress, updated_at = excluded.updated_at;

@@ -274,6 +274,20 @@ func (q *Queries) RecordingRole(ctx context.Context, db DBTX, arg RecordingRoleP
 	return role, err
 }
 
+const recordingSetOptions = `-- name: RecordingSetOptions :exec
+UPDATE meet_recording SET options = $2 WHERE id = $1
+`
+
+type RecordingSetOptionsParams struct {
+	ID      uuid.UUID
+	Options json.RawMessage
+}
+
+func (q *Queries) RecordingSetOptions(ctx context.Context, db DBTX, arg RecordingSetOptionsParams) error {
+	_, err := db.Exec(ctx, recordingSetOptions, arg.ID, arg.Options)
+	return err
+}
+
 const recordingSetStatus = `-- name: RecordingSetStatus :exec
 UPDATE meet_recording SET status = $2, worker_id = $3, updated_at = $4 WHERE id = $1
 `

@@ -1,0 +1,101 @@
+package dialin
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"github.com/google/uuid"
+
+	"meetd/domain/fault"
+	"meetd/ports"
+)
+
+// Config is what the installation decides about dialling in.
+type Config struct {
+	Enabled bool // telephony or room kits are on
+}
+
+// Service is the dial-in capability.
+type Service struct {
+	Store   ports.Store
+	Rooms   ports.OpenRooms
+	DialIns ports.DialIns
+	Config  Config
+	Now     func() time.Time
+	Log     *slog.Logger
+}
+
+// roomOf reads the name that LiveKit knows a registered room by.
+func roomOf(name string) (uuid.UUID, bool) {
+	id, err := uuid.Parse(name)
+	return id, err == nil && id.String() == name
+}
+
+// RoomStarted takes it that LiveKit opened a room. A room that is not ours is no
+// error: the sender could do nothing about it.
+func (s *Service) RoomStarted(ctx context.Context, name string) error {
+	id, ok := roomOf(name)
+	if !ok || !s.Config.Enabled {
+		return nil
+	}
+	return s.Store.InTx(ctx, func(r ports.Repos) error {
+		if _, err := r.Rooms.Get(ctx, id); err != nil {
+			return ignoreMissing(err)
+		}
+		return r.Jobs.OpenDialIn(ctx, id)
+	})
+}
+
+// RoomFinished takes it that LiveKit closed a room, which was opened under the
+// id that opened is. Nobody waits for it or is let into it any more.
+func (s *Service) RoomFinished(ctx context.Context, name, opened string) error {
+	id, ok := roomOf(name)
+	if !ok {
+		return nil
+	}
+	return s.Store.InTx(ctx, func(r ports.Repos) error {
+		if s.Config.Enabled {
+			if err := r.Jobs.CloseDialIn(ctx, id, opened); err != nil {
+				return err
+			}
+		}
+		return r.Lobby.Clear(ctx, id)
+	})
+}
+
+// Open makes the rule of a room that is open.
+func (s *Service) Open(ctx context.Context, id uuid.UUID) error {
+	rm, err := s.Store.Repos().Rooms.Get(ctx, id)
+	if err != nil {
+		return ignoreMissing(err)
+	}
+	if rm.PIN == nil {
+		s.Log.WarnContext(ctx, "a room has no PIN code, so nobody can dial in", "room", id)
+		return nil
+	}
+	opened, err := s.Rooms.Opened(ctx, id.String())
+	if err != nil || opened == "" {
+		return err
+	}
+	_, err = s.DialIns.Ensure(ctx, id, *rm.PIN)
+	return err
+}
+
+// Close removes the rule of a room, unless the room was opened again since.
+func (s *Service) Close(ctx context.Context, id uuid.UUID, opened string) error {
+	now, err := s.Rooms.Opened(ctx, id.String())
+	if err != nil || (now != "" && now != opened) {
+		return err
+	}
+	return s.DialIns.Delete(ctx, id)
+}
+
+// ignoreMissing takes it for success that something is not there.
+func ignoreMissing(err error) error {
+	if errors.Is(err, fault.NotFound) {
+		return nil
+	}
+	return err
+}
