@@ -700,6 +700,7 @@ func TestWarnings(t *testing.T) {
 		},
 		{[]string{"DJANGO_CONFIGURATION=Base", "DJANGO_CSRF_TRUSTED_ORIGINS=meet.example"}, nil},
 		{[]string{"AWS_S3_SIGNATURE_VERSION=s3"}, []string{"AWS_S3_SIGNATURE_VERSION: 's3' is not supported, URLs are signed as s3v4; remove the variable"}},
+		{[]string{"MEETD_LEGACY_TOKENS=1"}, []string{"MEETD_LEGACY_TOKENS: every participant may mute and remove the others; unset it unless the front end is of early 2025"}},
 		{[]string{"AWS_S3_ACCESS_KEY_ID=k"}, []string{"AWS_S3_ACCESS_KEY_ID and AWS_S3_SECRET_ACCESS_KEY: only one of them is set; set both or none"}},
 		{[]string{"OIDC_PROXY=http://u:hunter2@p"}, []string{"OIDC_PROXY: it has no effect; set HTTPS_PROXY and NO_PROXY instead"}},
 		{
