@@ -29,6 +29,7 @@ import (
 	"meetd/adapters/storageevent"
 	"meetd/adapters/token"
 	"meetd/app/accounts"
+	"meetd/app/diagnostics"
 	"meetd/app/dialin"
 	"meetd/app/entry"
 	"meetd/app/media"
@@ -131,6 +132,13 @@ func build(ctx context.Context, c *Config, pool *pgxpool.Pool, log *slog.Logger,
 		Store: store, Rooms: conference, DialIns: livekit.DialIns{Client: conference}, Now: now, Log: log,
 		Config: dialin.Config{Enabled: c.Rooms.TelephonyEnabled || c.Rooms.RoomkitEnabled},
 	}
+	diagnosticsSvc := &diagnostics.Service{
+		Store: store, Tokens: tokens, Rooms: conference, Now: now, NewID: uuid.New,
+		Config: diagnostics.Config{
+			Enabled: c.FrontEnd.ConnectionTest, Prefix: c.LiveKit.ConnectionTestRoomPrefix, TTL: c.LiveKit.ConnectionTestTTL,
+			Extra: c.LiveKit.ConnectionTestExtra, Rules: participantRules(c),
+		},
+	}
 	recordingSvc := &recordings.Service{
 		Store:         store,
 		Recorder:      &livekit.Recorder{Client: conference, Workers: workers(c, creds)},
@@ -169,8 +177,9 @@ func build(ctx context.Context, c *Config, pool *pgxpool.Pool, log *slog.Logger,
 			Store: store, Participants: conference, Agents: conference, Now: now, NewID: uuid.New, Log: log,
 			Config: moderation.Config{Subtitles: c.FrontEnd.Subtitles, SubtitleAgent: c.LiveKit.SubtitleAgent},
 		},
-		DialIn:    dialInSvc,
-		Presences: token.Presence{Key: c.LiveKit.APIKey.Reveal(), Secret: c.LiveKit.APISecret.Reveal(), Now: now},
+		Diagnostics: diagnosticsSvc,
+		DialIn:      dialInSvc,
+		Presences:   token.Presence{Key: c.LiveKit.APIKey.Reveal(), Secret: c.LiveKit.APISecret.Reveal(), Now: now},
 		Media: &media.Service{
 			Checks: postgres.NewMediaChecks(pool), Signer: bucket, Objects: bucket, OwnHost: httpConf.OwnHost, Now: now,
 			Config: media.Config{Folder: c.Recording.OutputFolder, ExpirationDays: expiration},
@@ -183,7 +192,7 @@ func build(ctx context.Context, c *Config, pool *pgxpool.Pool, log *slog.Logger,
 	}
 	services := jobs.Services{
 		Accounts: accountSvc, Rooms: roomSvc, Entry: entrySvc, Recordings: recordingSvc,
-		DialIn: dialInSvc, Marketing: newMarketing(c.Marketing, store, log),
+		DialIn: dialInSvc, Diagnostics: diagnosticsSvc, Marketing: newMarketing(c.Marketing, store, log),
 	}
 	queue, err := jobs.New(pool, jobs.Config{Workers: 10, Reconcile: c.Recording.ReconcilePeriod}, services, quiet(log, c.Log.Root))
 	if err != nil {
@@ -348,7 +357,10 @@ func httpConfig(c *Config) (httpapi.Config, error) {
 		VersionFile: c.Server.VersionFile, ReturnToParam: c.OIDC.RedirectFieldName, LogoutByGet: c.OIDC.AllowLogoutGet,
 		LiveKitURL: c.LiveKit.APIURL, Language: c.Users.LanguageCode, LobbyCookie: c.Lobby.Cookie,
 		RequestEntryRate: c.Lobby.RequestRate, NewcomerRate: c.Lobby.NewcomerRate, CallbackRate: c.Rooms.CreationCallbackRate,
-		ForbiddenPermissions: c.LiveKit.ForbiddenPermissions,
+		ForbiddenPermissions: c.LiveKit.ForbiddenPermissions, TestRate: c.LiveKit.ConnectionTestRate,
+		RoomKit: httpapi.RoomKitConfig{
+			Enabled: c.Rooms.RoomkitEnabled, Token: c.Rooms.RoomkitToken.Reveal(), Rate: c.Rooms.RoomkitRate, PINLength: c.Rooms.PINLength,
+		},
 		StorageHook: httpapi.HookConfig{
 			Enabled: c.Recording.StorageEventEnabled, Auth: c.Recording.StorageEventAuth, Token: c.Recording.StorageEventToken.Reveal(),
 		},

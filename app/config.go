@@ -189,6 +189,10 @@ type LiveKit struct {
 	WebhookFilter            *regexp.Regexp // on the room name, not anchored; nil = all rooms
 	ConnectionTestRoomPrefix string
 
+	ConnectionTestTTL   time.Duration // of the token
+	ConnectionTestExtra time.Duration // how much longer the room may stay
+	ConnectionTestRate  ports.Rate    // for each person or address
+
 	ForbiddenPermissions []string // of participants; nobody may set them
 	SubtitleAgent        string
 }
@@ -200,6 +204,8 @@ type Rooms struct {
 	CanEditDisplayName     bool // of authenticated participants
 	TelephonyEnabled       bool
 	RoomkitEnabled         bool
+	RoomkitToken           Secret     // of the telephone gateway; may be empty: nobody may ask
+	RoomkitRate            ports.Rate // of all that it asks
 	PINLength              int
 	PINMaxRetries          int
 	CreationCallbackExpiry time.Duration
@@ -874,6 +880,9 @@ func loadLiveKit(r *reader) LiveKit {
 		DefaultSources:           r.list("LIVEKIT_DEFAULT_SOURCES", "camera", "microphone", "screen_share", "screen_share_audio"),
 		ConnectionTestRoomPrefix: r.text("CONNECTION_TEST_ROOM_PREFIX", "connection-test"),
 		LegacyTokens:             r.boolean("MEETD_LEGACY_TOKENS", false),
+		ConnectionTestTTL:        r.seconds("CONNECTION_TEST_TOKEN_TTL_SECONDS", 5*time.Minute),
+		ConnectionTestExtra:      r.seconds("CONNECTION_TEST_ROOM_EXTRA_AGE_SECONDS", 10*time.Second),
+		ConnectionTestRate:       r.rate("CONNECTION_TEST_THROTTLE_RATES", "30/minute"),
 		ForbiddenPermissions:     r.list("PARTICIPANT_FORBIDDEN_PERMISSION_FIELDS", "hidden", "recorder", "agent"),
 		SubtitleAgent:            r.text("ROOM_SUBTITLE_AGENT_NAME", "multi-user-transcriber"),
 	}
@@ -903,6 +912,8 @@ func loadRooms(r *reader) Rooms {
 		CanEditDisplayName:     r.boolean("AUTHENTICATED_PARTICIPANTS_CAN_EDIT_DISPLAY_NAME", true),
 		TelephonyEnabled:       r.boolean("ROOM_TELEPHONY_ENABLED", false),
 		RoomkitEnabled:         r.boolean("ROOMKIT_ENABLED", false),
+		RoomkitToken:           r.secret("ROOMKIT_SERVER_TO_SERVER_API_TOKEN", ""),
+		RoomkitRate:            r.rate("ROOMKIT_JOIN_THROTTLE_RATES", "300/minute"),
 		PINLength:              r.unsigned("ROOM_TELEPHONY_PIN_LENGTH", 10),
 		PINMaxRetries:          r.unsigned("ROOM_TELEPHONY_PIN_MAX_RETRIES", 5),
 		CreationCallbackExpiry: r.seconds("ROOM_CREATION_CALLBACK_CACHE_TIMEOUT", 10*time.Minute),

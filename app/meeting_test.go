@@ -248,3 +248,9 @@ func (s *service) shows(t *testing.T, as account, token, path, body string) answ
 	}
 	return s.request(t, as, http.MethodPost, path, body, header)
 }
+
+func (l *liveKit) DeleteRoom(_ context.Context, r *lk.DeleteRoomRequest) (*lk.DeleteRoomResponse, error) {
+	l.lock.Lock()
+	defer l.lock.Unlock()
+	return &lk.DeleteRoomResponse{}, l.ask("close", r.GetRoom())
+}

@@ -2,13 +2,14 @@ package ports
 
 import (
 	"context"
+	"time"
 
 	"github.com/google/uuid"
 )
 
 // Jobs notes work to be done after the transaction commits. It is done at least
 // once and again after a failure.
-type Jobs interface {
+type Jobs interface { //nolint:interfacebloat // all that a transaction can ask for
 	// ShowRecording tells the participants of the room how far its recording is.
 	ShowRecording(ctx context.Context, room uuid.UUID) error
 	// ShowRoom tells the participants of the room its access level and
@@ -24,6 +25,8 @@ type Jobs interface {
 	// AnnounceLimit tells the participants that their recording reached the
 	// longest that it may be.
 	AnnounceLimit(ctx context.Context, recording uuid.UUID) error
+	// CloseTest closes the room of a connection test, at a time.
+	CloseTest(ctx context.Context, room string, at time.Time) error
 	// SignUpForMarketing tells the marketing service about a new account. If that
 	// service does not work for hours, it is given up.
 	SignUpForMarketing(ctx context.Context, account uuid.UUID) error

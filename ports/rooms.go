@@ -38,6 +38,8 @@ type Rooms interface {
 	Delete(ctx context.Context, id uuid.UUID) error
 	// PINTaken reports whether a room has this PIN.
 	PINTaken(ctx context.Context, pin string) (bool, error)
+	// ByPIN finds the room that has this PIN; fault.NotFound when none has.
+	ByPIN(ctx context.Context, pin string) (*room.Room, error)
 }
 
 // Callbacks keeps which room was created for whom who asks later.

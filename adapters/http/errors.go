@@ -98,6 +98,13 @@ var codes = map[string]wire{
 	"media_proxy":       {403, "detail", "You do not have permission to perform this action."},
 	"object":            {404, "detail", "Not found."},
 
+	"room_pin_unknown":      {404, "detail", "No room found for this PIN code."},
+	"dial_in":               {500, "detail", "Could not create dispatch rule."},
+	"gateway_token_unset":   {401, "detail", "Server-to-server token is not configured."},
+	"gateway_header":        {401, "detail", "Authorization header is missing."},
+	"gateway_header_format": {401, "detail", "Invalid authorization header."},
+	"gateway_token":         {401, "detail", "Invalid server-to-server token."},
+
 	"hook_token_unset":   {401, "detail", "Authentication is enabled but token is not configured."},
 	"hook_header":        {401, "detail", "Authorization header is required"},
 	"hook_header_format": {401, "detail", "Invalid authorization header format."},

@@ -43,12 +43,17 @@ func bearer(r *http.Request, token string) error {
 	case !strings.EqualFold(scheme, "bearer") || got == "":
 		return fault.New(fault.Unauthenticated, "hook_header_format")
 	}
-	// Hashed, so that not even the length of the token shows in the time.
-	a, b := sha256.Sum256([]byte(got)), sha256.Sum256([]byte(token))
-	if subtle.ConstantTimeCompare(a[:], b[:]) != 1 {
+	if !sameSecret(got, token) {
 		return fault.New(fault.Unauthenticated, "hook_token")
 	}
 	return nil
+}
+
+// sameSecret compares hashes, so that not even the length of the secret shows in
+// the time.
+func sameSecret(got, want string) bool {
+	a, b := sha256.Sum256([]byte(got)), sha256.Sum256([]byte(want))
+	return subtle.ConstantTimeCompare(a[:], b[:]) == 1
 }
 
 // storageHook takes what the object store reports.

@@ -20,6 +20,7 @@ func (s *Server) limits() map[string]func(echo.Context) counted {
 	return map[string]func(echo.Context) counted{
 		API + "/rooms/creation-callback/": s.limitCallback,
 		API + "/rooms/:id/request-entry/": s.limitEntry,
+		API + "/diagnostics/connection/":  s.limitTest,
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"meetd/app/accounts"
+	"meetd/app/diagnostics"
 	"meetd/app/dialin"
 	"meetd/app/entry"
 	"meetd/app/media"
@@ -62,6 +63,9 @@ type Config struct {
 	// (PARTICIPANT_FORBIDDEN_PERMISSION_FIELDS).
 	ForbiddenPermissions []string
 
+	RoomKit  RoomKitConfig
+	TestRate ports.Rate // of connection tests, for each person or address
+
 	StorageHook HookConfig
 	// Webhooks of rooms that another installation on the same LiveKit owns.
 	WebhookFilter     *regexp.Regexp // on the room name; nil: all rooms
@@ -77,20 +81,21 @@ type HookConfig struct {
 
 // Server answers HTTP.
 type Server struct {
-	Config     Config
-	Accounts   *accounts.Service
-	Rooms      *rooms.Service
-	Entry      *entry.Service
-	Recordings *recordings.Service
-	Media      *media.Service
-	Moderation *moderation.Service
-	DialIn     *dialin.Service
-	Presences  ports.PresenceTokens
-	Webhooks   ports.ConferenceEvents
-	Throttle   ports.Throttle
-	Ping       func(context.Context) error // the database
-	Now        func() time.Time
-	Log        *slog.Logger
+	Config      Config
+	Accounts    *accounts.Service
+	Rooms       *rooms.Service
+	Entry       *entry.Service
+	Recordings  *recordings.Service
+	Media       *media.Service
+	Moderation  *moderation.Service
+	DialIn      *dialin.Service
+	Diagnostics *diagnostics.Service
+	Presences   ports.PresenceTokens
+	Webhooks    ports.ConferenceEvents
+	Throttle    ports.Throttle
+	Ping        func(context.Context) error // the database
+	Now         func() time.Time
+	Log         *slog.Logger
 }
 
 // Handler builds the routes.
@@ -143,6 +148,8 @@ func (s *Server) endpoints() []endpoint {
 		{API + "/rooms/:id/rename/", present, methods{post: s.renameParticipant}},
 		{API + "/rooms/:id/toggle-hand/", present, methods{post: s.toggleHand}},
 		{API + "/rooms/:id/start-subtitle/", present, methods{post: s.startSubtitle}},
+		{API + "/roomkit/join/", open, methods{post: s.joinRoomKit}},
+		{API + "/diagnostics/connection/", anybody, methods{post: s.testConnection}},
 		{API + "/resource-accesses/", loggedIn, methods{get: s.listAccesses, post: s.createAccess}},
 		{API + "/resource-accesses/:id/", loggedIn, methods{
 			get: s.retrieveAccess, put: s.replaceAccess, patch: s.changeAccess, del: s.deleteAccess,

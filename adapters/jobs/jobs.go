@@ -15,6 +15,7 @@ import (
 	"github.com/riverqueue/river/rivertype"
 
 	"meetd/app/accounts"
+	"meetd/app/diagnostics"
 	"meetd/app/dialin"
 	"meetd/app/entry"
 	"meetd/app/marketing"
@@ -37,12 +38,13 @@ type Config struct {
 
 // Services are the use cases that jobs call.
 type Services struct {
-	Accounts   *accounts.Service
-	Rooms      *rooms.Service
-	Entry      *entry.Service
-	Recordings *recordings.Service
-	DialIn     *dialin.Service
-	Marketing  *marketing.Service
+	Accounts    *accounts.Service
+	Rooms       *rooms.Service
+	Entry       *entry.Service
+	Recordings  *recordings.Service
+	DialIn      *dialin.Service
+	Diagnostics *diagnostics.Service
+	Marketing   *marketing.Service
 }
 
 // New prepares the queue. Nothing is worked on before Start.
@@ -53,6 +55,7 @@ func New(pool *pgxpool.Pool, c Config, s Services, log *slog.Logger) (*Queue, er
 	river.AddWorker(workers, &invite{svc: s.Rooms})
 	river.AddWorker(workers, &openDialIn{svc: s.DialIn})
 	river.AddWorker(workers, &closeDialIn{svc: s.DialIn})
+	river.AddWorker(workers, &closeTest{svc: s.Diagnostics})
 	river.AddWorker(workers, &announceLimit{svc: s.Recordings})
 	river.AddWorker(workers, &collectMetadata{svc: s.Recordings})
 	river.AddWorker(workers, &reconcile{svc: s.Recordings})

@@ -125,6 +125,14 @@ func (r rooms) Delete(ctx context.Context, id uuid.UUID) error {
 	return translate(err, "room")
 }
 
+func (r rooms) ByPIN(ctx context.Context, pin string) (*room.Room, error) {
+	row, err := q.RoomByPIN(ctx, r.c, pin)
+	if err != nil {
+		return nil, translate(err, "room")
+	}
+	return toRoom(row.MeetRoom, row.CreatedAt, row.UpdatedAt)
+}
+
 func (r rooms) PINTaken(ctx context.Context, pin string) (bool, error) {
 	taken, err := q.RoomPINTaken(ctx, r.c, &pin)
 	return taken, translate(err, "room")

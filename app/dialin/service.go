@@ -65,6 +65,21 @@ func (s *Service) RoomFinished(ctx context.Context, name, opened string) error {
 	})
 }
 
+// Join lets a room kit into the room with this PIN code, whether it is open or
+// not.
+func (s *Service) Join(ctx context.Context, pin string) error {
+	rm, err := s.Store.Repos().Rooms.ByPIN(ctx, pin)
+	if errors.Is(err, fault.NotFound) {
+		return fault.New(fault.NotFound, "room_pin_unknown")
+	} else if err != nil {
+		return err
+	}
+	if _, err := s.DialIns.Ensure(ctx, rm.ID, pin); err != nil {
+		return fault.Wrap(fault.Upstream, "dial_in", err)
+	}
+	return nil
+}
+
 // Open makes the rule of a room that is open.
 func (s *Service) Open(ctx context.Context, id uuid.UUID) error {
 	rm, err := s.Store.Repos().Rooms.Get(ctx, id)

@@ -12,6 +12,11 @@ SELECT sqlc.embed(m), r.created_at, r.updated_at
 FROM meet_room m JOIN meet_resource r ON r.id = m.resource_id
 WHERE m.resource_id = $1;
 
+-- name: RoomByPIN :one
+SELECT sqlc.embed(m), r.created_at, r.updated_at
+FROM meet_room m JOIN meet_resource r ON r.id = m.resource_id
+WHERE m.pin_code = sqlc.arg(pin_code)::text;
+
 -- name: RoomBySlug :one
 SELECT sqlc.embed(m), r.created_at, r.updated_at
 FROM meet_room m JOIN meet_resource r ON r.id = m.resource_id

@@ -74,6 +74,34 @@ func (q *Queries) ResourceTouch(ctx context.Context, db DBTX, arg ResourceTouchP
 	return err
 }
 
+const roomByPIN = `-- name: RoomByPIN :one
+SELECT m.name, m.resource_id, m.slug, m.configuration, m.access_level, m.pin_code, r.created_at, r.updated_at
+FROM meet_room m JOIN meet_resource r ON r.id = m.resource_id
+WHERE m.pin_code = $1::text
+`
+
+type RoomByPINRow struct {
+	MeetRoom  MeetRoom
+	CreatedAt time.Time
+	UpdatedAt time.Time
+}
+
+func (q *Queries) RoomByPIN(ctx context.Context, db DBTX, pinCode string) (RoomByPINRow, error) {
+	row := db.QueryRow(ctx, roomByPIN, pinCode)
+	var i RoomByPINRow
+	err := row.Scan(
+		&i.MeetRoom.Name,
+		&i.MeetRoom.ResourceID,
+		&i.MeetRoom.Slug,
+		&i.MeetRoom.Configuration,
+		&i.MeetRoom.AccessLevel,
+		&i.MeetRoom.PinCode,
+		&i.CreatedAt,
+		&i.UpdatedAt,
+	)
+	return i, err
+}
+
 const roomBySlug = `-- name: RoomBySlug :one
 SELECT m.name, m.resource_id, m.slug, m.configuration, m.access_level, m.pin_code, r.created_at, r.updated_at
 FROM meet_room m JOIN meet_resource r ON r.id = m.resource_id

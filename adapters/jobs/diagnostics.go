@@ -1,0 +1,41 @@
+package jobs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/riverqueue/river"
+
+	"meetd/app/diagnostics"
+	"meetd/domain/fault"
+)
+
+func (o outbox) CloseTest(ctx context.Context, room string, at time.Time) error {
+	_, err := o.client.InsertTx(ctx, o.tx, closeTestArgs{Room: room}, &river.InsertOpts{MaxAttempts: showAttempts, ScheduledAt: at})
+	if err != nil {
+		return fmt.Errorf("note a job: %w", err)
+	}
+	return nil
+}
+
+type closeTestArgs struct {
+	Room string `json:"room"`
+}
+
+func (closeTestArgs) Kind() string { return "close_test" }
+
+type closeTest struct {
+	river.WorkerDefaults[closeTestArgs]
+	svc *diagnostics.Service
+}
+
+// Work gives up at once on a room that is no test's.
+func (w *closeTest) Work(ctx context.Context, job *river.Job[closeTestArgs]) error {
+	err := w.svc.Close(ctx, job.Args.Room)
+	if errors.Is(err, fault.Invalid) {
+		return river.JobCancel(err)
+	}
+	return err
+}
