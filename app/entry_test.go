@@ -204,6 +204,20 @@ func TestLobbyWithAccount(t *testing.T) {
 	}
 }
 
+// Who was let in and then removed has to ask again, with an account and without.
+func TestLobbyAfterRemoval(t *testing.T) {
+	t.Parallel()
+	s := startService(t, nil)
+	ada := s.login(t, "ada")
+	room := s.room(t, ada)
+	for name, g := range map[string]*guest{"Gus": {s: s}, "Mel": {s: s, as: s.login(t, "mel")}} {
+		s.decide(t, ada, room, g.expect(t, room, name, "waiting").ID, true)
+		in := readToken(t, g.expect(t, room, name, "accepted"))
+		s.write(t, ada, fmt.Sprintf("/api/v1.0/rooms/%s/remove-participant/", room), fmt.Sprintf(`{"participant_identity":%q}`, in.Sub))
+		g.expect(t, room, name, "waiting")
+	}
+}
+
 // What others see of a guest does not make them the guest.
 func TestLobbyImpersonation(t *testing.T) {
 	t.Parallel()

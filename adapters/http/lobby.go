@@ -107,7 +107,7 @@ func (s *Server) decideEntry(c echo.Context) error {
 	if bad != nil {
 		errs = append(errs, fieldError{"participant_id", bad})
 	}
-	allow, bad := decisionField(in, "allow_entry")
+	allow, bad := boolField(in, "allow_entry")
 	if bad != nil {
 		errs = append(errs, fieldError{"allow_entry", bad})
 	}
@@ -118,23 +118,6 @@ func (s *Server) decideEntry(c echo.Context) error {
 		return err
 	}
 	return respond(c, http.StatusOK, map[string]string{"message": "Participant was updated."})
-}
-
-// decisionField reads a yes or no that must be there. The second result is empty
-// when it is one.
-func decisionField(in *object, name string) (bool, []string) {
-	v, ok := in.get(name)
-	switch {
-	case !ok:
-		return false, []string{"This field is required."}
-	case v == nil:
-		return false, []string{"This field may not be null."}
-	}
-	yes, ok := laxBool(v)
-	if !ok {
-		return false, []string{"Must be a valid boolean."}
-	}
-	return yes, nil
 }
 
 func (s *Server) listWaiting(c echo.Context) error {
