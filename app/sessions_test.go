@@ -126,6 +126,20 @@ func TestPurge(t *testing.T) {
 	})
 }
 
+// So are those who waited for rooms and the callbacks nobody came for.
+func TestPurgeRooms(t *testing.T) {
+	t.Parallel()
+	s := startService(t, nil)
+	s.exec(t, `INSERT INTO meetd.lobby_entry (room_id, participant_id, identity, status, username, color, since, expires_at)
+		SELECT gen_random_uuid(), gen_random_uuid(), 'x', 'waiting', 'x', 'x', now(), now() + age FROM (VALUES (interval '-1 second'), ('1 hour')) a (age)`)
+	s.exec(t, `INSERT INTO meetd.room_callback (id_hash, slug, expires_at) VALUES ('x', 'x', now() - interval '1 second'), ('y', 'y', now() + interval '1 hour')`)
+	s.exec(t, `INSERT INTO meetd.river_job (args, kind, max_attempts) VALUES ('{}', 'purge_rooms', 1)`)
+	eventually(t, "the expired is forgotten", func() bool {
+		return s.count(t, `SELECT (SELECT count(*) FROM meetd.lobby_entry WHERE expires_at > now()) * 10 + (SELECT count(*) FROM meetd.lobby_entry) +
+			(SELECT count(*) FROM meetd.room_callback WHERE expires_at > now()) * 10 + (SELECT count(*) FROM meetd.room_callback)`) == 22
+	})
+}
+
 // The rows of oidc.md §6 that the usual logout does not show.
 func TestLogoutLocally(t *testing.T) {
 	t.Parallel()
