@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"runtime"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -108,14 +109,14 @@ func build(ctx context.Context, c *Config, pool *pgxpool.Pool, log *slog.Logger,
 	if err != nil {
 		return nil, err
 	}
-	tokens, err := token.NewJoin(c.LiveKit.APIKey.Reveal(), orDefault(c.LiveKit.APISecret.Reveal(), "unset"), now)
+	tokens, err := token.NewJoin(c.LiveKit.APIKey.Reveal(), hmacKey(orDefault(c.LiveKit.APISecret.Reveal(), "unset")), now)
 	if err != nil {
 		return nil, err
 	}
 	tokens.Legacy = c.LiveKit.LegacyTokens
 	conference, err := livekit.New(livekit.Config{
 		URL: orDefault(c.LiveKit.APIURL, "http://livekit.invalid"), Key: c.LiveKit.APIKey.Reveal(),
-		Secret: c.LiveKit.APISecret.Reveal(), VerifyTLS: c.LiveKit.VerifySSL,
+		Secret: hmacKey(c.LiveKit.APISecret.Reveal()), VerifyTLS: c.LiveKit.VerifySSL,
 	})
 	if err != nil {
 		return nil, err
@@ -179,12 +180,12 @@ func build(ctx context.Context, c *Config, pool *pgxpool.Pool, log *slog.Logger,
 		},
 		Diagnostics: diagnosticsSvc,
 		DialIn:      dialInSvc,
-		Presences:   token.Presence{Key: c.LiveKit.APIKey.Reveal(), Secret: c.LiveKit.APISecret.Reveal(), Now: now},
+		Presences:   token.Presence{Key: c.LiveKit.APIKey.Reveal(), Secret: hmacKey(c.LiveKit.APISecret.Reveal()), Now: now},
 		Media: &media.Service{
 			Checks: postgres.NewMediaChecks(pool), Signer: bucket, Objects: bucket, OwnHost: httpConf.OwnHost, Now: now,
 			Config: media.Config{Folder: c.Recording.OutputFolder, ExpirationDays: expiration},
 		},
-		Webhooks: livekit.Webhooks{Key: c.LiveKit.APIKey.Reveal(), Secret: c.LiveKit.APISecret.Reveal()},
+		Webhooks: livekit.Webhooks{Key: c.LiveKit.APIKey.Reveal(), Secret: hmacKey(c.LiveKit.APISecret.Reveal())},
 		Throttle: store.Repos().Throttle,
 		Ping:     store.Ping,
 		Now:      now,
@@ -220,6 +221,17 @@ func orDefault(s, def string) string {
 		return def
 	}
 	return s
+}
+
+// hmacKey makes a short secret one that the libraries take, which want 32 bytes
+// for HS256. Zeros at its end change no HMAC: that is how it is defined (RFC
+// 2104). LiveKit's own secret for development has six letters.
+func hmacKey(secret string) string {
+	const enough = 32
+	if secret == "" || len(secret) >= enough {
+		return secret
+	}
+	return secret + strings.Repeat("\x00", enough-len(secret))
 }
 
 func newBucket(ctx context.Context, c S3, now func() time.Time) (*s3.Bucket, aws.CredentialsProvider, error) {

@@ -21,6 +21,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
+	"github.com/aws/smithy-go"
 	apicontainer "github.com/moby/moby/api/types/container"
 	"github.com/testcontainers/testcontainers-go"
 	"github.com/testcontainers/testcontainers-go/modules/minio"
@@ -63,16 +64,25 @@ func prepare(t *testing.T, s Store, hook Hook) Store {
 	if hook.URL == "" {
 		return s
 	}
-	_, err := client.PutBucketNotificationConfiguration(t.Context(), &s3.PutBucketNotificationConfigurationInput{
-		Bucket: aws.String(s.Bucket),
-		NotificationConfiguration: &types.NotificationConfiguration{QueueConfigurations: []types.QueueConfiguration{{
-			QueueArn: aws.String(hookARN), Events: []types.Event{"s3:ObjectCreated:*"},
-		}}},
-	})
-	if err != nil {
-		t.Fatalf("subscribe to the events of MinIO: %v", err)
+	ctx, cancel := context.WithTimeout(t.Context(), 15*time.Second)
+	defer cancel()
+	for tick := time.NewTicker(50 * time.Millisecond); ; {
+		_, err := client.PutBucketNotificationConfiguration(ctx, &s3.PutBucketNotificationConfigurationInput{
+			Bucket: aws.String(s.Bucket),
+			NotificationConfiguration: &types.NotificationConfiguration{QueueConfigurations: []types.QueueConfiguration{{
+				QueueArn: aws.String(hookARN), Events: []types.Event{"s3:ObjectCreated:*"},
+			}}},
+		})
+		if err == nil {
+			return s
+		}
+		// MinIO serves before it knows the targets of its configuration.
+		var api smithy.APIError
+		if !errors.As(err, &api) || api.ErrorCode() != "InvalidArgument" || ctx.Err() != nil {
+			t.Fatalf("subscribe to the events of MinIO: %v", err)
+		}
+		<-tick.C
 	}
-	return s
 }
 
 // process starts MinIO as a program.
