@@ -184,8 +184,12 @@ func (m *meeting) CreateSIPDispatchRule(_ context.Context, r *lk.CreateSIPDispat
 func (m *meeting) DeleteSIPDispatchRule(_ context.Context, r *lk.DeleteSIPDispatchRuleRequest) (*lk.SIPDispatchRuleInfo, error) {
 	m.lock.Lock()
 	defer m.lock.Unlock()
-	if err := m.ask("unmake", m.rules[r.GetSipDispatchRuleId()]); err != nil {
+	rule, ok := m.rules[r.GetSipDispatchRuleId()]
+	if err := m.ask("unmake", rule); err != nil {
 		return nil, err
+	}
+	if !ok {
+		return nil, twirp.NotFoundError("no such rule")
 	}
 	delete(m.rules, r.GetSipDispatchRuleId())
 	return &lk.SIPDispatchRuleInfo{}, nil

@@ -3,6 +3,7 @@ package livekit
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/google/uuid"
 	"github.com/livekit/protocol/auth"
@@ -45,15 +46,30 @@ func (d DialIns) rules(ctx context.Context, name string) ([]string, error) {
 	return ids, nil
 }
 
-// Ensure takes a rule that somebody else made in this moment for its own.
+// Ensure makes the rule unless it is there. Of those that several made in the
+// same moment the one with the first id stays: all who look again see the same.
 func (d DialIns) Ensure(ctx context.Context, room uuid.UUID, pin string) (bool, error) {
 	ids, err := d.rules(ctx, ruleName(room))
 	if err != nil || len(ids) > 0 {
 		return false, err
 	}
+	if err := d.create(ctx, room, pin); errors.Is(err, fault.Conflict) {
+		return false, nil
+	} else if err != nil {
+		return false, err
+	}
+	if ids, err = d.rules(ctx, ruleName(room)); err != nil || len(ids) < 2 {
+		return err == nil, err
+	}
+	slices.Sort(ids)
+	return true, d.deleteAll(ctx, ids[1:])
+}
+
+// create is fault.Conflict when LiveKit has such a rule.
+func (d DialIns) create(ctx context.Context, room uuid.UUID, pin string) error {
 	ctx, cancel, err := d.asSIPAdmin(ctx)
 	if err != nil {
-		return false, err
+		return err
 	}
 	defer cancel()
 	_, err = d.sip.CreateSIPDispatchRule(ctx, &lk.CreateSIPDispatchRuleRequest{
@@ -64,9 +80,9 @@ func (d DialIns) Ensure(ctx context.Context, room uuid.UUID, pin string) (bool, 
 	})
 	var te twirp.Error
 	if errors.As(err, &te) && te.Code() == twirp.AlreadyExists {
-		return false, nil
+		return fault.Wrap(fault.Conflict, "livekit", err)
 	}
-	return err == nil, translate(err, "CreateSIPDispatchRule")
+	return translate(err, "CreateSIPDispatchRule")
 }
 
 // Delete removes all rules of the name: there should be one.
@@ -75,6 +91,11 @@ func (d DialIns) Delete(ctx context.Context, room uuid.UUID) error {
 	if err != nil {
 		return err
 	}
+	return d.deleteAll(ctx, ids)
+}
+
+// deleteAll removes rules; one that is gone is no error.
+func (d DialIns) deleteAll(ctx context.Context, ids []string) error {
 	for _, id := range ids {
 		if err := d.delete(ctx, id); err != nil && !errors.Is(err, fault.NotFound) {
 			return err
