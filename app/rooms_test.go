@@ -129,6 +129,23 @@ func TestRoomDelete(t *testing.T) {
 	}
 }
 
+// A room that is deleted while it is recorded is recorded no longer.
+func TestRoomDeleteStopsRecording(t *testing.T) {
+	t.Parallel()
+	l, env := startLiveKit(t)
+	s := startService(t, env)
+	ada := s.login(t, "ada")
+	room := s.room(t, ada)
+	wantAnswer(t, "start", s.start(t, ada, room, film), 201, "")
+	if got := s.ask(t, ada, http.MethodDelete, "/api/v1.0/rooms/"+room.String()+"/", ""); got.Status != 204 {
+		t.Fatalf("%d %s", got.Status, got.Body)
+	}
+	eventually(t, "the egress is stopped", func() bool {
+		_, stops := l.counts()
+		return stops == 1
+	})
+}
+
 // Whatever owners do at once, a room keeps one.
 func TestLastOwnerAtOnce(t *testing.T) {
 	t.Parallel()

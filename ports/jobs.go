@@ -12,6 +12,8 @@ import (
 type Jobs interface { //nolint:interfacebloat // all that a transaction can ask for
 	// ShowRecording tells the participants of the room how far its recording is.
 	ShowRecording(ctx context.Context, room uuid.UUID) error
+	// StopEgress ends the egress of a recording that is gone.
+	StopEgress(ctx context.Context, worker string) error
 	// ShowRoom tells the participants of the room its access level and
 	// configuration.
 	ShowRoom(ctx context.Context, room uuid.UUID) error

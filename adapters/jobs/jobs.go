@@ -51,6 +51,7 @@ type Services struct {
 func New(pool *pgxpool.Pool, c Config, s Services, log *slog.Logger) (*Queue, error) {
 	workers := river.NewWorkers()
 	river.AddWorker(workers, &showRecording{svc: s.Recordings})
+	river.AddWorker(workers, &stopEgress{svc: s.Recordings})
 	river.AddWorker(workers, &showRoom{svc: s.Rooms})
 	river.AddWorker(workers, &invite{svc: s.Rooms})
 	river.AddWorker(workers, &openDialIn{svc: s.DialIn})

@@ -170,6 +170,14 @@ func (s *Service) Stop(ctx context.Context, u *user.User, identifier string) (*r
 	return rm, err
 }
 
+// StopEgress ends an egress whose recording is gone. One that is over is no error.
+func (s *Service) StopEgress(ctx context.Context, worker string) error {
+	if _, err := s.Recorder.Stop(ctx, worker); err != nil && !errors.Is(err, fault.NotFound) {
+		return err
+	}
+	return nil
+}
+
 // View is a recording as its administrators see it.
 type View struct {
 	*recording.Recording

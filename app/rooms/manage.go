@@ -80,7 +80,8 @@ func (s *Service) Update(ctx context.Context, u *user.User, held ports.HeldRoom,
 	return s.show(ctx, u, held, username)
 }
 
-// Delete removes a room with all that hangs on it. Only an owner may.
+// Delete removes a room with all that hangs on it. Only an owner may. What is
+// being recorded in it is stopped: nobody could do that any more.
 func (s *Service) Delete(ctx context.Context, u *user.User, identifier string) error {
 	held, err := s.Administered(ctx, u, identifier)
 	if err != nil {
@@ -89,7 +90,16 @@ func (s *Service) Delete(ctx context.Context, u *user.User, identifier string) e
 	if held.Role != access.Owner {
 		return fault.New(fault.Forbidden, "permission")
 	}
-	return s.Store.Repos().Rooms.Delete(ctx, held.ID)
+	return s.Store.InTx(ctx, func(r ports.Repos) error {
+		rec, err := r.Recordings.ActiveOf(ctx, held.ID)
+		if err == nil {
+			err = r.Jobs.StopEgress(ctx, rec.WorkerID())
+		}
+		if err := known(err); err != nil {
+			return err
+		}
+		return r.Rooms.Delete(ctx, held.ID)
+	})
 }
 
 // Show tells those who are in the room its access level and configuration. A
