@@ -467,7 +467,7 @@ func TestAPI(t *testing.T) {
 		{"external API", "/external-api/v1.0/rooms/", nil, 404},
 		{"admin", "/admin", nil, 404},
 		{"static files", "/static/x.css", nil, 404},
-		{"keys", "/jwks", nil, 404},
+		{"keys", "/jwks", nil, 500}, // none is configured
 		{"heartbeat", "/__heartbeat__", nil, 200},
 		{"heartbeat for load balancers", "/__lbheartbeat__", nil, 200},
 	} {
