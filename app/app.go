@@ -130,7 +130,7 @@ func build(ctx context.Context, c *Config, pool *pgxpool.Pool, log *slog.Logger,
 		collector = c.Recording.CollectorAgent
 	}
 	dialInSvc := &dialin.Service{
-		Store: store, Rooms: conference, DialIns: livekit.DialIns{Client: conference}, Now: now, Log: log,
+		Store: store, Rooms: conference, DialIns: livekit.DialIns{Client: conference}, Log: log,
 		Config: dialin.Config{Enabled: c.Rooms.TelephonyEnabled || c.Rooms.RoomkitEnabled},
 	}
 	diagnosticsSvc := &diagnostics.Service{

@@ -24,7 +24,7 @@ type Users interface {
 	// With a search, those whose e-mail has words like it.
 	List(ctx context.Context, search string, offset, limit int) ([]*user.User, int, error)
 	// Create stores a new account without a usable password. fault.Conflict
-	// when the subject is taken.
+	// with code "user_sub" when the subject is taken.
 	Create(ctx context.Context, u *user.User) error
 	// SaveClaims stores subject, e-mail and names.
 	SaveClaims(ctx context.Context, u *user.User) error

@@ -96,6 +96,8 @@ func translate(err error, what string) error {
 // unique names the fault of a unique constraint.
 func unique(constraint string) string {
 	switch constraint {
+	case "meet_user_sub_key":
+		return "user_sub"
 	case "meet_room_slug_key":
 		return "room_slug"
 	case "meet_room_pin_code_key":

@@ -208,7 +208,8 @@ func (s *Service) letIn(ctx context.Context, oldSecret string, old user.Session,
 		return r.Audit.Record(ctx, audit.Event{At: s.Now(), Action: audit.LoggedIn, Actor: u.ID, Subject: u.ID.String()})
 	}
 	err = s.Store.InTx(ctx, begin)
-	if errors.Is(err, fault.Conflict) {
+	var f *fault.Error
+	if errors.As(err, &f) && f.Code == "user_sub" {
 		// Two first logins of one person at the same time: the other one has
 		// made the account meanwhile.
 		err = s.Store.InTx(ctx, begin)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"time"
 
 	"github.com/google/uuid"
 
@@ -23,7 +22,6 @@ type Service struct {
 	Rooms   ports.OpenRooms
 	DialIns ports.DialIns
 	Config  Config
-	Now     func() time.Time
 	Log     *slog.Logger
 }
 

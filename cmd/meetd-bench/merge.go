@@ -298,6 +298,8 @@ func (c *crowd) command(ctx context.Context, b *bench, when func() (bool, error)
 		return 0, fmt.Errorf("start %v: %w", args, err)
 	}
 	if when != nil {
+		tick := time.NewTicker(20 * time.Millisecond)
+		defer tick.Stop()
 		for {
 			now, err := when()
 			if err != nil {
@@ -306,7 +308,11 @@ func (c *crowd) command(ctx context.Context, b *bench, when func() (bool, error)
 			if now {
 				break
 			}
-			time.Sleep(20 * time.Millisecond)
+			select {
+			case <-ctx.Done():
+				return 0, errors.Join(ctx.Err(), cmd.Process.Kill(), cmd.Wait())
+			case <-tick.C:
+			}
 		}
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait()
