@@ -3,12 +3,11 @@ package http
 import (
 	"github.com/labstack/echo/v4"
 
-	"meetd/domain/fault"
 	"meetd/ports"
 )
 
-// counted is where a request is counted, and how many of them there may be. An
-// empty bucket or the zero rate is no limit.
+// counted is where a request is counted, and how many of them there may be. The
+// zero rate is no limit.
 type counted struct {
 	bucket string
 	rate   ports.Rate
@@ -34,12 +33,5 @@ func (s *Server) limitCallback(c echo.Context) counted {
 
 // count refuses a request when there were too many.
 func (s *Server) count(c echo.Context, what counted) error {
-	if what.bucket == "" || what.rate.Count == 0 {
-		return nil
-	}
-	wait, err := s.Throttle.Hit(c.Request().Context(), what.bucket, what.rate, s.Now())
-	if err != nil || wait == 0 {
-		return err
-	}
-	return fault.Throttled(wait)
+	return s.Throttle.Hit(c.Request().Context(), what.bucket, what.rate, s.Now())
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"meetd/adapters/postgres/internal/db"
+	"meetd/domain/fault"
 	"meetd/ports"
 )
 
@@ -15,32 +16,32 @@ import (
 // process only.
 type throttle struct{ c conn }
 
-func (r throttle) Hit(ctx context.Context, bucket string, rate ports.Rate, now time.Time) (time.Duration, error) {
+func (r throttle) Hit(ctx context.Context, bucket string, rate ports.Rate, now time.Time) error {
 	if rate.Count == 0 {
-		return 0, nil
+		return nil
 	}
 	n, err := q.ThrottleHit(ctx, r.c, db.ThrottleHitParams{
 		Bucket: bucket, Now: now, ExpiresAt: now.Add(rate.Period), Since: now.Add(-rate.Period), MaxHits: int64(rate.Count),
 	})
 	if err != nil || n > 0 {
-		return 0, translate(err, "throttle")
+		return translate(err, "throttle")
 	}
-	return r.Wait(ctx, bucket, rate, now)
+	return r.Check(ctx, bucket, rate, now)
 }
 
-func (r throttle) Wait(ctx context.Context, bucket string, rate ports.Rate, now time.Time) (time.Duration, error) {
+func (r throttle) Check(ctx context.Context, bucket string, rate ports.Rate, now time.Time) error {
 	if rate.Count == 0 {
-		return 0, nil
+		return nil
 	}
 	oldest, err := q.ThrottleOldest(ctx, r.c, db.ThrottleOldestParams{
 		Bucket: bucket, Since: now.Add(-rate.Period), MaxHits: int64(rate.Count),
 	})
 	if errors.Is(err, pgx.ErrNoRows) {
-		return 0, nil
+		return nil
 	} else if err != nil {
-		return 0, translate(err, "throttle")
+		return translate(err, "throttle")
 	}
-	return oldest.Add(rate.Period).Sub(now), nil
+	return fault.Throttled(oldest.Add(rate.Period).Sub(now))
 }
 
 func (r throttle) DeleteExpired(ctx context.Context, now time.Time) error {

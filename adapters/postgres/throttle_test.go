@@ -1,6 +1,8 @@
 package postgres_test
 
 import (
+	"errors"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -10,6 +12,7 @@ import (
 
 	"meetd/adapters/devstack/pgtest"
 	"meetd/adapters/postgres"
+	"meetd/domain/fault"
 	"meetd/ports"
 )
 
@@ -21,6 +24,24 @@ func throttle(t *testing.T) ports.Throttle {
 	}
 	t.Cleanup(pool.Close)
 	return (&postgres.Store{Pool: pool}).Repos().Throttle
+}
+
+// waitOf is how long a throttle says to wait, in whole seconds.
+func waitOf(t *testing.T, err error) time.Duration {
+	t.Helper()
+	if err == nil {
+		return 0
+	}
+	var f *fault.Error
+	if !errors.As(err, &f) || f.Kind != fault.TooMany {
+		t.Errorf("no throttle: %v", err)
+		return 0
+	}
+	seconds, err := strconv.Atoi(f.Subject)
+	if err != nil {
+		t.Error(err)
+	}
+	return time.Duration(seconds) * time.Second
 }
 
 // The window slides: a hit makes room again when it is a period old.
@@ -47,25 +68,24 @@ func TestThrottle(t *testing.T) {
 		{"a", 62 * time.Second, true, 18 * time.Second},
 		{"a", 81 * time.Second, true, 0},
 	} {
-		do := th.Wait
+		do := th.Check
 		if step.hit {
 			do = th.Hit
 		}
-		wait, err := do(t.Context(), step.bucket, rate, start.Add(step.at))
-		if err != nil || wait != step.want {
-			t.Errorf("step %d: wait %v, %v, want %v", i, wait, err, step.want)
+		if wait := waitOf(t, do(t.Context(), step.bucket, rate, start.Add(step.at))); wait != step.want {
+			t.Errorf("step %d: wait %v, want %v", i, wait, step.want)
 		}
 	}
 	for range 3 {
-		if wait, err := th.Hit(t.Context(), "c", ports.Rate{}, start); wait != 0 || err != nil {
-			t.Errorf("no limit: wait %v, %v", wait, err)
+		if err := th.Hit(t.Context(), "c", ports.Rate{}, start); err != nil {
+			t.Errorf("no limit: %v", err)
 		}
 	}
 	if err := th.DeleteExpired(t.Context(), start.Add(2*time.Hour)); err != nil {
 		t.Error(err)
 	}
-	if wait, err := th.Wait(t.Context(), "a", rate, start.Add(81*time.Second)); wait != 0 || err != nil {
-		t.Errorf("after forgetting: %v, %v", wait, err)
+	if err := th.Check(t.Context(), "a", rate, start.Add(81*time.Second)); err != nil {
+		t.Errorf("after forgetting: %v", err)
 	}
 }
 
@@ -78,11 +98,7 @@ func TestThrottleAtOnce(t *testing.T) {
 	var wg sync.WaitGroup
 	for range 60 {
 		wg.Go(func() {
-			wait, err := th.Hit(t.Context(), "a", ports.Rate{Count: 20, Period: time.Minute}, now)
-			if err != nil {
-				t.Error(err)
-			}
-			if wait == 0 {
+			if waitOf(t, th.Hit(t.Context(), "a", ports.Rate{Count: 20, Period: time.Minute}, now)) == 0 {
 				through.Add(1)
 			}
 		})

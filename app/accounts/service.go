@@ -79,18 +79,18 @@ func (s *Service) User(ctx context.Context, secret string) (*user.User, error) {
 // mayTry refuses who has failed or asked too often. Either rate may be none.
 func (s *Service) mayTry(ctx context.Context, what, client string, asking ports.Rate) error {
 	throttle := s.Store.Repos().Throttle
-	wait, err := throttle.Wait(ctx, failures(what, client), s.Config.FailureRate, s.Now())
-	if err == nil && wait == 0 {
-		wait, err = throttle.Hit(ctx, what+" "+client, asking, s.Now())
-	}
-	if err != nil || wait == 0 {
+	if err := throttle.Check(ctx, failures(what, client), s.Config.FailureRate, s.Now()); err != nil {
 		return err
 	}
-	return fault.Throttled(wait)
+	return throttle.Hit(ctx, what+" "+client, asking, s.Now())
 }
 
+// noteFailure counts a failure. That there were too many is said to the next try.
 func (s *Service) noteFailure(ctx context.Context, what, client string) error {
-	_, err := s.Store.Repos().Throttle.Hit(ctx, failures(what, client), s.Config.FailureRate, s.Now())
+	err := s.Store.Repos().Throttle.Hit(ctx, failures(what, client), s.Config.FailureRate, s.Now())
+	if errors.Is(err, fault.TooMany) {
+		return nil
+	}
 	return err
 }
 

@@ -140,11 +140,7 @@ func (s *Service) countNewcomer(ctx context.Context, r Request) error {
 	if r.User != nil || r.Counted {
 		return nil
 	}
-	wait, err := s.Store.Repos().Throttle.Hit(ctx, Newcomers(r.Client), s.Config.Newcomers, s.Now())
-	if err != nil || wait == 0 {
-		return err
-	}
-	return fault.Throttled(wait)
+	return s.Store.Repos().Throttle.Hit(ctx, Newcomers(r.Client), s.Config.Newcomers, s.Now())
 }
 
 const (

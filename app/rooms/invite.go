@@ -25,12 +25,9 @@ func (s *Service) MayInvite(ctx context.Context, u *user.User, identifier string
 // Invite has a mail sent to all addresses, each of them once; it is on its way
 // when nil is returned. Who invites too often gets fault.TooMany.
 func (s *Service) Invite(ctx context.Context, u *user.User, held ports.HeldRoom, to []string, language string) error {
-	wait, err := s.Store.Repos().Throttle.Hit(ctx, "invite "+u.ID.String(), s.Config.InvitationRate, s.Now())
+	err := s.Store.Repos().Throttle.Hit(ctx, "invite "+u.ID.String(), s.Config.InvitationRate, s.Now())
 	if err != nil {
 		return err
-	}
-	if wait > 0 {
-		return fault.Throttled(wait)
 	}
 	slices.Sort(to)
 	return s.Store.InTx(ctx, func(r ports.Repos) error {
