@@ -7,6 +7,7 @@ import (
 	"github.com/google/uuid"
 
 	"meetd/domain/access"
+	"meetd/domain/fault"
 	"meetd/domain/room"
 	"meetd/domain/user"
 )
@@ -15,6 +16,15 @@ import (
 type HeldRoom struct {
 	*room.Room
 	Role access.Role
+}
+
+// Administered passes a room on to those who may administer it; for others err is
+// fault.Forbidden with the code.
+func (h HeldRoom) Administered(code string) (HeldRoom, error) {
+	if !h.Role.Privileged() {
+		return h, fault.New(fault.Forbidden, code)
+	}
+	return h, nil
 }
 
 // Rooms keeps rooms.
@@ -26,7 +36,8 @@ type Rooms interface {
 	Get(ctx context.Context, id uuid.UUID) (*room.Room, error)
 	// Find takes what stands in a path: an id in any form, else a name, which is
 	// made a slug first (http-users-rooms.md §2.1). fault.NotFound for neither.
-	Find(ctx context.Context, identifier string) (*room.Room, error)
+	// With it comes the role of the account; uuid.Nil for nobody.
+	Find(ctx context.Context, identifier string, account uuid.UUID) (HeldRoom, error)
 	// List returns a page of the rooms on which the user has a role, by name,
 	// and how many there are.
 	List(ctx context.Context, user uuid.UUID, offset, limit int) ([]HeldRoom, int, error)

@@ -46,16 +46,24 @@ func (r rooms) Get(ctx context.Context, id uuid.UUID) (*room.Room, error) {
 	return toRoom(row.MeetRoom, row.CreatedAt, row.UpdatedAt)
 }
 
-func (r rooms) Find(ctx context.Context, identifier string) (*room.Room, error) {
+func (r rooms) Find(ctx context.Context, identifier string, account uuid.UUID) (ports.HeldRoom, error) {
+	var (
+		row db.RoomHeldRow
+		err error
+	)
 	if id, ok := room.ParseID(identifier); ok {
-		return r.Get(ctx, id)
+		row, err = q.RoomHeld(ctx, r.c, db.RoomHeldParams{ResourceID: id, UserID: account})
+	} else {
+		slug := room.Slug(identifier)
+		var found db.RoomHeldBySlugRow
+		found, err = q.RoomHeldBySlug(ctx, r.c, db.RoomHeldBySlugParams{Slug: &slug, UserID: account})
+		row = db.RoomHeldRow(found)
 	}
-	slug := room.Slug(identifier)
-	row, err := q.RoomBySlug(ctx, r.c, &slug)
 	if err != nil {
-		return nil, translate(err, "room")
+		return ports.HeldRoom{}, translate(err, "room")
 	}
-	return toRoom(row.MeetRoom, row.CreatedAt, row.UpdatedAt)
+	m, err := toRoom(row.MeetRoom, row.CreatedAt, row.UpdatedAt)
+	return ports.HeldRoom{Room: m, Role: access.Role(row.Role)}, err
 }
 
 func (r rooms) List(ctx context.Context, user uuid.UUID, offset, limit int) ([]ports.HeldRoom, int, error) {

@@ -4,7 +4,6 @@ package diagnostics
 
 import (
 	"context"
-	"errors"
 	"strings"
 	"time"
 
@@ -69,8 +68,5 @@ func (s *Service) Close(ctx context.Context, name string) error {
 	if _, err := uuid.Parse(id); !ok || err != nil {
 		return fault.About(fault.Invalid, "test_room", name)
 	}
-	if err := s.Rooms.Close(ctx, name); !errors.Is(err, fault.NotFound) {
-		return err
-	}
-	return nil
+	return fault.IgnoreMissing(s.Rooms.Close(ctx, name))
 }

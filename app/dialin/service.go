@@ -40,7 +40,7 @@ func (s *Service) RoomStarted(ctx context.Context, name string) error {
 	}
 	return s.Store.InTx(ctx, func(r ports.Repos) error {
 		if _, err := r.Rooms.Get(ctx, id); err != nil {
-			return ignoreMissing(err)
+			return fault.IgnoreMissing(err)
 		}
 		return r.Jobs.OpenDialIn(ctx, id)
 	})
@@ -82,7 +82,7 @@ func (s *Service) Join(ctx context.Context, pin string) error {
 func (s *Service) Open(ctx context.Context, id uuid.UUID) error {
 	rm, err := s.Store.Repos().Rooms.Get(ctx, id)
 	if err != nil {
-		return ignoreMissing(err)
+		return fault.IgnoreMissing(err)
 	}
 	if rm.PIN == nil {
 		s.Log.WarnContext(ctx, "a room has no PIN code, so nobody can dial in", "room", id)
@@ -103,12 +103,4 @@ func (s *Service) Close(ctx context.Context, id uuid.UUID, opened string) error 
 		return err
 	}
 	return s.DialIns.Delete(ctx, id)
-}
-
-// ignoreMissing takes it for success that something is not there.
-func ignoreMissing(err error) error {
-	if errors.Is(err, fault.NotFound) {
-		return nil
-	}
-	return err
 }

@@ -73,17 +73,12 @@ func Newcomers(client string) string { return "lobby_newcomer " + client }
 // from one address begin to wait.
 func (s *Service) Request(ctx context.Context, r Request) (Answer, error) {
 	repos := s.Store.Repos()
-	rm, err := repos.Rooms.Find(ctx, r.Room)
+	rm, err := repos.Rooms.Find(ctx, r.Room, r.User.Key())
 	if err != nil {
 		return Answer{}, err
 	}
 	id := lobby.Participant(r.Secret)
-	who := participant.Person{User: r.User, Guest: id.String(), Username: r.Username}
-	if r.User != nil {
-		if who.Role, err = repos.Accesses.Role(ctx, rm.ID, r.User.ID); err != nil {
-			return Answer{}, err
-		}
-	}
+	who := participant.Person{User: r.User, Guest: id.String(), Role: rm.Role, Username: r.Username}
 	now := s.Now()
 	e := lobby.Entry{
 		Room: rm.ID, Participant: id, Identity: who.Identity(), Status: lobby.Waiting, Username: r.Username,
@@ -216,16 +211,11 @@ func (s *Service) Waiting(ctx context.Context, u *user.User, identifier string) 
 
 // administered finds a room whose lobby u may look into.
 func (s *Service) administered(ctx context.Context, u *user.User, identifier string) (*room.Room, error) {
-	repos := s.Store.Repos()
-	rm, err := repos.Rooms.Find(ctx, identifier)
-	if err != nil {
-		return nil, err
+	held, err := s.Store.Repos().Rooms.Find(ctx, identifier, u.Key())
+	if err == nil {
+		held, err = held.Administered("room_privileges")
 	}
-	role, err := repos.Accesses.Role(ctx, rm.ID, u.ID)
-	if err == nil && !role.Privileged() {
-		err = fault.New(fault.Forbidden, "room_privileges")
-	}
-	return rm, err
+	return held.Room, err
 }
 
 // Purge forgets what has expired.

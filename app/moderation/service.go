@@ -8,7 +8,6 @@ import (
 
 	"github.com/google/uuid"
 
-	"meetd/domain/access"
 	"meetd/domain/fault"
 	"meetd/domain/room"
 	"meetd/domain/user"
@@ -32,39 +31,28 @@ type Service struct {
 	Log          *slog.Logger
 }
 
-// find finds a room and what u is on it; u is nil for an anonymous visitor.
-func (s *Service) find(ctx context.Context, u *user.User, identifier string) (*room.Room, access.Role, error) {
-	repos := s.Store.Repos()
-	rm, err := repos.Rooms.Find(ctx, identifier)
-	if err != nil || u == nil {
-		return rm, access.None, err
-	}
-	role, err := repos.Accesses.Role(ctx, rm.ID, u.ID)
-	return rm, role, err
-}
-
 // Moderated finds a room whose participants u may change: fault.NotFound, or
 // fault.Forbidden when u is neither administrator nor owner.
 func (s *Service) Moderated(ctx context.Context, u *user.User, identifier string) (*room.Room, error) {
-	rm, role, err := s.find(ctx, u, identifier)
-	if err == nil && !role.Privileged() {
-		err = fault.New(fault.Forbidden, "room_privileges")
+	held, err := s.Store.Repos().Rooms.Find(ctx, identifier, u.Key())
+	if err == nil {
+		held, err = held.Administered("room_privileges")
 	}
-	return rm, err
+	return held.Room, err
 }
 
 // Joined finds the room that p was let into; p is nil when no token was shown.
 func (s *Service) Joined(ctx context.Context, p *ports.Presence, identifier string) (*room.Room, error) {
-	rm, err := s.Store.Repos().Rooms.Find(ctx, identifier)
+	held, err := s.Store.Repos().Rooms.Find(ctx, identifier, uuid.Nil)
 	switch {
 	case err != nil:
 		return nil, err
 	case p == nil:
 		return nil, fault.New(fault.Forbidden, "presence")
-	case p.Room != rm.ID.String():
+	case p.Room != held.ID.String():
 		return nil, fault.New(fault.Forbidden, "permission")
 	}
-	return rm, nil
+	return held.Room, nil
 }
 
 // Mutable finds a room in which tracks may be muted: by u, who administers it,
@@ -78,15 +66,15 @@ func (s *Service) Mutable(ctx context.Context, u *user.User, p *ports.Presence, 
 		}
 		return rm, err
 	}
-	rm, role, err := s.find(ctx, u, identifier)
+	held, err := s.Store.Repos().Rooms.Find(ctx, identifier, u.Key())
 	switch {
-	case err != nil || role.Privileged():
+	case err != nil:
 	case u == nil:
 		err = fault.New(fault.Forbidden, "presence")
 	default:
-		err = fault.New(fault.Forbidden, "permission")
+		held, err = held.Administered("permission")
 	}
-	return rm, err
+	return held.Room, err
 }
 
 // Mute mutes a track. A participant who asks for it has to be in the meeting.

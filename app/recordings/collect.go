@@ -6,6 +6,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"meetd/domain/fault"
 	"meetd/domain/recording"
 )
 
@@ -16,12 +17,12 @@ func (s *Service) Collect(ctx context.Context, id uuid.UUID) error {
 	repo := s.Store.Repos().Recordings
 	rec, err := repo.Get(ctx, id)
 	if err != nil {
-		return ignoreMissing(err)
+		return fault.IgnoreMissing(err)
 	}
 	room := rec.RoomID.String()
 	switch {
 	case !rec.Running() && rec.Collector() != "":
-		return ignoreMissing(s.Agents.Recall(ctx, room, rec.Collector()))
+		return fault.IgnoreMissing(s.Agents.Recall(ctx, room, rec.Collector()))
 	case !rec.Running(), rec.Collector() != "", !s.collects(rec):
 		return nil
 	}
@@ -40,7 +41,7 @@ func (s *Service) Collect(ctx context.Context, id uuid.UUID) error {
 		return nil
 	}
 	// It ended meanwhile, somebody else was faster, or nobody would recall it.
-	return errors.Join(err, ignoreMissing(s.Agents.Recall(ctx, room, agent)))
+	return errors.Join(err, fault.IgnoreMissing(s.Agents.Recall(ctx, room, agent)))
 }
 
 // collects reports whether metadata is collected with the recording.

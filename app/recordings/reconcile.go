@@ -118,7 +118,7 @@ func (s *Service) awaitObject(ctx context.Context, rec *recording.Recording) err
 	}
 	object, err := s.Objects.Stat(ctx, rec.Key(s.Config.Folder))
 	if err != nil || object.Size == 0 {
-		return ignoreMissing(err)
+		return fault.IgnoreMissing(err)
 	}
 	_, err = s.change(ctx, rec.ID, func(r *recording.Recording) error {
 		if !r.Status().Savable() {
@@ -149,13 +149,6 @@ func (s *Service) finishByObject(ctx context.Context, rec *recording.Recording) 
 		}
 		return r.Abort()
 	})
-	return err
-}
-
-func ignoreMissing(err error) error {
-	if errors.Is(err, fault.NotFound) {
-		return nil
-	}
 	return err
 }
 

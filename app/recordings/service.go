@@ -55,19 +55,11 @@ func (s *Service) Available() error {
 
 // privileged finds the room and refuses callers who may not administer it.
 func (s *Service) privileged(ctx context.Context, u *user.User, identifier string) (*room.Room, error) {
-	repos := s.Store.Repos()
-	rm, err := repos.Rooms.Find(ctx, identifier)
-	if err != nil {
-		return nil, err
+	held, err := s.Store.Repos().Rooms.Find(ctx, identifier, u.Key())
+	if err == nil {
+		held, err = held.Administered("room_privileges")
 	}
-	role, err := repos.Accesses.Role(ctx, rm.ID, u.ID)
-	if err != nil {
-		return nil, err
-	}
-	if !role.Privileged() {
-		return nil, fault.New(fault.Forbidden, "room_privileges")
-	}
-	return rm, nil
+	return held.Room, err
 }
 
 // Start records the room. Only administrators and owners may; one recording
@@ -250,11 +242,11 @@ func (s *Service) Show(ctx context.Context, roomID uuid.UUID) error {
 func (s *Service) AnnounceLimit(ctx context.Context, id uuid.UUID) error {
 	rec, err := s.Store.Repos().Recordings.Get(ctx, id)
 	if err != nil {
-		return ignoreMissing(err)
+		return fault.IgnoreMissing(err)
 	}
 	message := `{"type": "screenRecordingLimitReached"}`
 	if rec.Mode == recording.Transcript {
 		message = `{"type": "transcriptionLimitReached"}`
 	}
-	return ignoreMissing(s.Calls.Call(ctx, rec.RoomID.String(), []byte(message)))
+	return fault.IgnoreMissing(s.Calls.Call(ctx, rec.RoomID.String(), []byte(message)))
 }

@@ -54,7 +54,7 @@ func (s *Service) MayAddTo(ctx context.Context, u *user.User, room uuid.UUID) er
 // IsUser reports whether an account has this id.
 func (s *Service) IsUser(ctx context.Context, id uuid.UUID) (bool, error) {
 	_, err := s.Store.Repos().Users.Get(ctx, id)
-	return err == nil, known(err)
+	return err == nil, fault.IgnoreMissing(err)
 }
 
 // Grant gives somebody a role on a room.
@@ -140,14 +140,6 @@ func keepOwner(ctx context.Context, r ports.RoomAccesses, a ports.RoomAccess) er
 	owners, err := r.Owners(ctx, a.RoomID)
 	if err == nil && owners < 2 {
 		err = fault.New(fault.Forbidden, "room_last_owner")
-	}
-	return err
-}
-
-// known takes what is gone for success.
-func known(err error) error {
-	if errors.Is(err, fault.NotFound) {
-		return nil
 	}
 	return err
 }

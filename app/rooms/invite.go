@@ -15,11 +15,11 @@ const MaxInvited = 100
 
 // MayInvite finds the room and refuses who may not invite into it.
 func (s *Service) MayInvite(ctx context.Context, u *user.User, identifier string) (ports.HeldRoom, error) {
-	held, err := s.Administered(ctx, u, identifier)
-	if errors.Is(err, fault.Forbidden) {
-		err = fault.New(fault.Forbidden, "room_privileges")
+	held, err := s.Store.Repos().Rooms.Find(ctx, identifier, u.Key())
+	if err != nil {
+		return held, err
 	}
-	return held, err
+	return held.Administered("room_privileges")
 }
 
 // Invite has a mail sent to all addresses, each of them once; it is on its way

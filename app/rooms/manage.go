@@ -30,15 +30,11 @@ func (s *Service) List(ctx context.Context, u *user.User, offset, limit int, use
 // Administered finds a room that u may change: fault.NotFound, or fault.Forbidden
 // when u is neither administrator nor owner.
 func (s *Service) Administered(ctx context.Context, u *user.User, identifier string) (ports.HeldRoom, error) {
-	rm, err := s.Store.Repos().Rooms.Find(ctx, identifier)
+	held, err := s.Store.Repos().Rooms.Find(ctx, identifier, u.Key())
 	if err != nil {
-		return ports.HeldRoom{}, err
+		return held, err
 	}
-	role, err := s.role(ctx, u, rm.ID)
-	if err == nil && !role.Privileged() {
-		err = fault.New(fault.Forbidden, "permission")
-	}
-	return ports.HeldRoom{Room: rm, Role: role}, err
+	return held.Administered("permission")
 }
 
 // Change is what may be changed of a room; nil leaves it.
@@ -95,7 +91,7 @@ func (s *Service) Delete(ctx context.Context, u *user.User, identifier string) e
 		if err == nil {
 			err = r.Jobs.StopEgress(ctx, rec.WorkerID())
 		}
-		if err := known(err); err != nil {
+		if err := fault.IgnoreMissing(err); err != nil {
 			return err
 		}
 		return r.Rooms.Delete(ctx, held.ID)
@@ -107,9 +103,9 @@ func (s *Service) Delete(ctx context.Context, u *user.User, identifier string) e
 func (s *Service) Show(ctx context.Context, id uuid.UUID) error {
 	rm, err := s.Store.Repos().Rooms.Get(ctx, id)
 	if err != nil {
-		return known(err)
+		return fault.IgnoreMissing(err)
 	}
-	return known(s.Conference.MergeMetadata(ctx, id.String(), map[string]any{
+	return fault.IgnoreMissing(s.Conference.MergeMetadata(ctx, id.String(), map[string]any{
 		"configuration": rm.Configuration, "access_level": rm.AccessLevel,
 	}, nil))
 }

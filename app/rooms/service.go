@@ -112,7 +112,7 @@ func (s *Service) store(ctx context.Context, rm *room.Room, owner *user.User, ca
 // to whoever asks first; empty when there is none (http-users-rooms.md §4).
 func (s *Service) TakeCallback(ctx context.Context, callback string) (slug string, err error) {
 	slug, err = s.Store.Repos().Callbacks.Take(ctx, callback, s.Now())
-	return slug, known(err)
+	return slug, fault.IgnoreMissing(err)
 }
 
 // PurgeCallbacks forgets the callbacks that nobody came for in time.
@@ -149,8 +149,7 @@ func (s *Service) freePIN(ctx context.Context, rooms ports.Rooms) (*string, erro
 // Retrieve shows a room to u; nil for an anonymous visitor. An unknown room is
 // fault.NotFound, or one that anybody may open where the installation allows.
 func (s *Service) Retrieve(ctx context.Context, u *user.User, identifier, username string) (View, error) {
-	rooms := s.Store.Repos().Rooms
-	rm, err := rooms.Find(ctx, identifier)
+	held, err := s.Store.Repos().Rooms.Find(ctx, identifier, u.Key())
 	if errors.Is(err, fault.NotFound) && s.Config.AllowUnregistered {
 		slug := room.Slug(identifier)
 		join, err := s.join(u, access.None, slug, nil, username)
@@ -159,19 +158,7 @@ func (s *Service) Retrieve(ctx context.Context, u *user.User, identifier, userna
 	if err != nil {
 		return View{}, err
 	}
-	role, err := s.role(ctx, u, rm.ID)
-	if err != nil {
-		return View{}, err
-	}
-	return s.show(ctx, u, ports.HeldRoom{Room: rm, Role: role}, username)
-}
-
-// role is what somebody is on a room; u is nil for an anonymous visitor.
-func (s *Service) role(ctx context.Context, u *user.User, id uuid.UUID) (access.Role, error) {
-	if u == nil {
-		return access.None, nil
-	}
-	return s.Store.Repos().Accesses.Role(ctx, id, u.ID)
+	return s.show(ctx, u, held, username)
 }
 
 func (s *Service) show(ctx context.Context, u *user.User, held ports.HeldRoom, username string) (View, error) {

@@ -1,6 +1,7 @@
 package fault
 
 import (
+	"errors"
 	"math"
 	"strconv"
 	"time"
@@ -54,6 +55,14 @@ func Field(field, message string) *Error {
 // Throttled makes a TooMany fault: it may be tried again after wait.
 func Throttled(wait time.Duration) *Error {
 	return About(TooMany, "throttled", strconv.Itoa(int(math.Ceil(wait.Seconds()))))
+}
+
+// IgnoreMissing takes it for success that something is not there.
+func IgnoreMissing(err error) error {
+	if errors.Is(err, NotFound) {
+		return nil
+	}
+	return err
 }
 
 func (e *Error) Error() string {

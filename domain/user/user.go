@@ -23,6 +23,14 @@ type User struct {
 	CreatedAt                time.Time
 }
 
+// Key is the id of u; uuid.Nil when u is nil, an anonymous visitor.
+func (u *User) Key() uuid.UUID {
+	if u == nil {
+		return uuid.Nil
+	}
+	return u.ID
+}
+
 // Identity is what the person is called in LiveKit: the subject, or the account
 // id while the provider has not told one.
 func (u *User) Identity() string {

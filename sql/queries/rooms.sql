@@ -17,9 +17,17 @@ SELECT sqlc.embed(m), r.created_at, r.updated_at
 FROM meet_room m JOIN meet_resource r ON r.id = m.resource_id
 WHERE m.pin_code = sqlc.arg(pin_code)::text;
 
--- name: RoomBySlug :one
-SELECT sqlc.embed(m), r.created_at, r.updated_at
+-- name: RoomHeld :one
+-- A room by its id, and the role of one account on it; empty for none.
+SELECT sqlc.embed(m), r.created_at, r.updated_at, coalesce(a.role, '') AS role
 FROM meet_room m JOIN meet_resource r ON r.id = m.resource_id
+LEFT JOIN meet_resource_access a ON a.resource_id = m.resource_id AND a.user_id = sqlc.arg(user_id)
+WHERE m.resource_id = $1;
+
+-- name: RoomHeldBySlug :one
+SELECT sqlc.embed(m), r.created_at, r.updated_at, coalesce(a.role, '') AS role
+FROM meet_room m JOIN meet_resource r ON r.id = m.resource_id
+LEFT JOIN meet_resource_access a ON a.resource_id = m.resource_id AND a.user_id = sqlc.arg(user_id)
 WHERE m.slug = $1;
 
 -- name: RoomGetForUpdate :one

@@ -102,34 +102,6 @@ func (q *Queries) RoomByPIN(ctx context.Context, db DBTX, pinCode string) (RoomB
 	return i, err
 }
 
-const roomBySlug = `-- name: RoomBySlug :one
-SELECT m.name, m.resource_id, m.slug, m.configuration, m.access_level, m.pin_code, r.created_at, r.updated_at
-FROM meet_room m JOIN meet_resource r ON r.id = m.resource_id
-WHERE m.slug = $1
-`
-
-type RoomBySlugRow struct {
-	MeetRoom  MeetRoom
-	CreatedAt time.Time
-	UpdatedAt time.Time
-}
-
-func (q *Queries) RoomBySlug(ctx context.Context, db DBTX, slug *string) (RoomBySlugRow, error) {
-	row := db.QueryRow(ctx, roomBySlug, slug)
-	var i RoomBySlugRow
-	err := row.Scan(
-		&i.MeetRoom.Name,
-		&i.MeetRoom.ResourceID,
-		&i.MeetRoom.Slug,
-		&i.MeetRoom.Configuration,
-		&i.MeetRoom.AccessLevel,
-		&i.MeetRoom.PinCode,
-		&i.CreatedAt,
-		&i.UpdatedAt,
-	)
-	return i, err
-}
-
 const roomCount = `-- name: RoomCount :one
 SELECT count(*) FROM meet_resource_access WHERE user_id = $1
 `
@@ -239,6 +211,79 @@ func (q *Queries) RoomGetForUpdate(ctx context.Context, db DBTX, resourceID uuid
 		&i.MeetRoom.PinCode,
 		&i.CreatedAt,
 		&i.UpdatedAt,
+	)
+	return i, err
+}
+
+const roomHeld = `-- name: RoomHeld :one
+SELECT m.name, m.resource_id, m.slug, m.configuration, m.access_level, m.pin_code, r.created_at, r.updated_at, coalesce(a.role, '') AS role
+FROM meet_room m JOIN meet_resource r ON r.id = m.resource_id
+LEFT JOIN meet_resource_access a ON a.resource_id = m.resource_id AND a.user_id = $2
+WHERE m.resource_id = $1
+`
+
+type RoomHeldParams struct {
+	ResourceID uuid.UUID
+	UserID     uuid.UUID
+}
+
+type RoomHeldRow struct {
+	MeetRoom  MeetRoom
+	CreatedAt time.Time
+	UpdatedAt time.Time
+	Role      string
+}
+
+// A room by its id, and the role of one account on it; empty for none.
+func (q *Queries) RoomHeld(ctx context.Context, db DBTX, arg RoomHeldParams) (RoomHeldRow, error) {
+	row := db.QueryRow(ctx, roomHeld, arg.ResourceID, arg.UserID)
+	var i RoomHeldRow
+	err := row.Scan(
+		&i.MeetRoom.Name,
+		&i.MeetRoom.ResourceID,
+		&i.MeetRoom.Slug,
+		&i.MeetRoom.Configuration,
+		&i.MeetRoom.AccessLevel,
+		&i.MeetRoom.PinCode,
+		&i.CreatedAt,
+		&i.UpdatedAt,
+		&i.Role,
+	)
+	return i, err
+}
+
+const roomHeldBySlug = `-- name: RoomHeldBySlug :one
+SELECT m.name, m.resource_id, m.slug, m.configuration, m.access_level, m.pin_code, r.created_at, r.updated_at, coalesce(a.role, '') AS role
+FROM meet_room m JOIN meet_resource r ON r.id = m.resource_id
+LEFT JOIN meet_resource_access a ON a.resource_id = m.resource_id AND a.user_id = $2
+WHERE m.slug = $1
+`
+
+type RoomHeldBySlugParams struct {
+	Slug   *string
+	UserID uuid.UUID
+}
+
+type RoomHeldBySlugRow struct {
+	MeetRoom  MeetRoom
+	CreatedAt time.Time
+	UpdatedAt time.Time
+	Role      string
+}
+
+func (q *Queries) RoomHeldBySlug(ctx context.Context, db DBTX, arg RoomHeldBySlugParams) (RoomHeldBySlugRow, error) {
+	row := db.QueryRow(ctx, roomHeldBySlug, arg.Slug, arg.UserID)
+	var i RoomHeldBySlugRow
+	err := row.Scan(
+		&i.MeetRoom.Name,
+		&i.MeetRoom.ResourceID,
+		&i.MeetRoom.Slug,
+		&i.MeetRoom.Configuration,
+		&i.MeetRoom.AccessLevel,
+		&i.MeetRoom.PinCode,
+		&i.CreatedAt,
+		&i.UpdatedAt,
+		&i.Role,
 	)
 	return i, err
 }
