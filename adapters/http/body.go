@@ -2,6 +2,7 @@ package http
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -17,6 +18,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"meetd/domain/fault"
+	"meetd/domain/user"
 )
 
 // maxBody bounds a request body, in bytes (settings.md §2).
@@ -97,6 +99,25 @@ func readObject(c echo.Context) (*object, error) {
 		return readForm(body, params["boundary"])
 	}
 	return nil, fault.About(fault.Invalid, "media_type", c.Request().Header.Get("Content-Type"))
+}
+
+// about finds what the :id of a room path is about, or refuses who may not.
+func about[T any](c echo.Context, find func(ctx context.Context, u *user.User, identifier string) (T, error)) (found T, err error) {
+	id, err := identifier(c)
+	if err != nil {
+		return found, err
+	}
+	return find(c.Request().Context(), current(c), id)
+}
+
+// readAbout is about, and reads the body after it: that is the order of the
+// contract.
+func readAbout[T any](c echo.Context, find func(ctx context.Context, u *user.User, identifier string) (T, error)) (found T, in *object, err error) {
+	if found, err = about(c, find); err != nil {
+		return found, nil, err
+	}
+	in, err = readObject(c)
+	return found, in, err
 }
 
 func readForm(body []byte, boundary string) (*object, error) {

@@ -13,19 +13,11 @@ import (
 )
 
 func (s *Server) invite(c echo.Context) error {
-	id, err := identifier(c)
+	held, in, err := readAbout(c, s.Rooms.MayInvite)
 	if err != nil {
 		return err
 	}
 	ctx := c.Request().Context()
-	held, err := s.Rooms.MayInvite(ctx, current(c), id)
-	if err != nil {
-		return err
-	}
-	in, err := readObject(c)
-	if err != nil {
-		return err
-	}
 	to, wrong := emailsField(in, "emails")
 	if wrong != nil {
 		return fieldErrors{{"emails", wrong}}

@@ -1,6 +1,7 @@
 package http
 
 import (
+	"context"
 	"net/http"
 	"slices"
 	"strings"
@@ -10,22 +11,17 @@ import (
 	"meetd/domain/access"
 	"meetd/domain/fault"
 	"meetd/domain/room"
+	"meetd/domain/user"
 	"meetd/ports"
 )
 
 var success = status{"success"}
 
 func (s *Server) muteParticipant(c echo.Context) error {
-	id, err := identifier(c)
-	if err != nil {
-		return err
-	}
-	ctx := c.Request().Context()
-	rm, err := s.Moderation.Mutable(ctx, current(c), presence(c), id)
-	if err != nil {
-		return err
-	}
-	in, err := readObject(c)
+	by := presence(c)
+	rm, in, err := readAbout(c, func(ctx context.Context, u *user.User, id string) (*room.Room, error) {
+		return s.Moderation.Mutable(ctx, u, by, id)
+	})
 	if err != nil {
 		return err
 	}
@@ -35,7 +31,7 @@ func (s *Server) muteParticipant(c echo.Context) error {
 	if errs != nil {
 		return errs
 	}
-	if err := s.Moderation.Mute(ctx, rm, presence(c), identity, track); err != nil {
+	if err := s.Moderation.Mute(c.Request().Context(), rm, by, identity, track); err != nil {
 		return err
 	}
 	return respond(c, http.StatusOK, success)
@@ -51,19 +47,11 @@ func (f *fieldErrors) text(in *object, name string, maxLength int) string {
 }
 
 func (s *Server) updateParticipant(c echo.Context) error {
-	id, err := identifier(c)
+	rm, in, err := readAbout(c, s.Moderation.Moderated)
 	if err != nil {
 		return err
 	}
 	ctx := c.Request().Context()
-	rm, err := s.Moderation.Moderated(ctx, current(c), id)
-	if err != nil {
-		return err
-	}
-	in, err := readObject(c)
-	if err != nil {
-		return err
-	}
 	identity, change, err := s.readParticipantChange(c, in)
 	if err != nil {
 		return err
@@ -247,19 +235,11 @@ func sources(v any) []room.Source {
 }
 
 func (s *Server) removeParticipant(c echo.Context) error {
-	id, err := identifier(c)
+	rm, in, err := readAbout(c, s.Moderation.Moderated)
 	if err != nil {
 		return err
 	}
 	ctx := c.Request().Context()
-	rm, err := s.Moderation.Moderated(ctx, current(c), id)
-	if err != nil {
-		return err
-	}
-	in, err := readObject(c)
-	if err != nil {
-		return err
-	}
 	var errs fieldErrors
 	identity := errs.text(in, "participant_identity", 0)
 	if errs != nil {
@@ -277,19 +257,11 @@ type roleBody struct {
 }
 
 func (s *Server) assignRole(c echo.Context) error {
-	id, err := identifier(c)
+	rm, in, err := readAbout(c, s.Moderation.Attended)
 	if err != nil {
 		return err
 	}
 	ctx := c.Request().Context()
-	rm, err := s.Moderation.Attended(ctx, current(c), id)
-	if err != nil {
-		return err
-	}
-	in, err := readObject(c)
-	if err != nil {
-		return err
-	}
 	var errs fieldErrors
 	identity := errs.text(in, "participant_identity", 0)
 	role, bad := choiceField(in, "role", string(access.Member), string(access.Administrator))
@@ -309,20 +281,16 @@ func (s *Server) assignRole(c echo.Context) error {
 	return respond(c, http.StatusOK, roleBody{access.Role(role), shown})
 }
 
-// joined finds the room that the participant who asks is in.
-func (s *Server) joined(c echo.Context) (*room.Room, error) {
-	id, err := identifier(c)
-	if err != nil {
-		return nil, err
+// joined finds the room that the participant who asks is in; accounts do not
+// matter.
+func (s *Server) joined(c echo.Context) func(context.Context, *user.User, string) (*room.Room, error) {
+	return func(ctx context.Context, _ *user.User, id string) (*room.Room, error) {
+		return s.Moderation.Joined(ctx, presence(c), id)
 	}
-	return s.Moderation.Joined(c.Request().Context(), presence(c), id)
 }
 
 func (s *Server) renameParticipant(c echo.Context) error {
-	if _, err := s.joined(c); err != nil {
-		return err
-	}
-	in, err := readObject(c)
+	_, in, err := readAbout(c, s.joined(c))
 	if err != nil {
 		return err
 	}
@@ -338,10 +306,7 @@ func (s *Server) renameParticipant(c echo.Context) error {
 }
 
 func (s *Server) toggleHand(c echo.Context) error {
-	if _, err := s.joined(c); err != nil {
-		return err
-	}
-	in, err := readObject(c)
+	_, in, err := readAbout(c, s.joined(c))
 	if err != nil {
 		return err
 	}
@@ -375,7 +340,7 @@ func (s *Server) startSubtitle(c echo.Context) error {
 	if err := s.Moderation.SubtitlesAvailable(); err != nil {
 		return err
 	}
-	rm, err := s.joined(c)
+	rm, err := about(c, s.joined(c))
 	if err != nil {
 		return err
 	}

@@ -178,16 +178,7 @@ func (s *Server) replaceRoom(c echo.Context) error { return s.editRoom(c, false)
 func (s *Server) changeRoom(c echo.Context) error { return s.editRoom(c, true) }
 
 func (s *Server) editRoom(c echo.Context, part bool) error {
-	id, err := identifier(c)
-	if err != nil {
-		return err
-	}
-	ctx := c.Request().Context()
-	held, err := s.Rooms.Administered(ctx, current(c), id)
-	if err != nil {
-		return err
-	}
-	in, err := readObject(c)
+	held, in, err := readAbout(c, s.Rooms.Administered)
 	if err != nil {
 		return err
 	}
@@ -195,7 +186,7 @@ func (s *Server) editRoom(c echo.Context, part bool) error {
 	if err != nil {
 		return err
 	}
-	v, err := s.Rooms.Update(ctx, current(c), held, wish, c.QueryParam("username"))
+	v, err := s.Rooms.Update(c.Request().Context(), current(c), held, wish, c.QueryParam("username"))
 	if err != nil {
 		return err
 	}

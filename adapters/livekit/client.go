@@ -103,22 +103,31 @@ func translate(err error, call string) error {
 	return fault.Wrap(fault.Upstream, "livekit", fmt.Errorf("%s: %w", call, err))
 }
 
+// openRoom looks a room up by its name. fault.NotFound when it is not open.
+func (c *Client) openRoom(ctx context.Context, room string) (*lk.Room, error) {
+	ctx, cancel, err := c.with(ctx, &auth.VideoGrant{RoomList: true})
+	if err != nil {
+		return nil, err
+	}
+	defer cancel()
+	found, err := c.rooms.ListRooms(ctx, &lk.ListRoomsRequest{Names: []string{room}})
+	if err != nil {
+		return nil, translate(err, "ListRooms")
+	}
+	if len(found.GetRooms()) == 0 {
+		return nil, fault.About(fault.NotFound, "livekit_room", room)
+	}
+	return found.GetRooms()[0], nil
+}
+
 // MergeMetadata reads, merges and writes the room's metadata object.
 func (c *Client) MergeMetadata(ctx context.Context, room string, set map[string]any, remove []string) error {
-	list, cancel, err := c.with(ctx, &auth.VideoGrant{RoomList: true})
+	found, err := c.openRoom(ctx, room)
 	if err != nil {
 		return err
 	}
-	defer cancel()
-	found, err := c.rooms.ListRooms(list, &lk.ListRoomsRequest{Names: []string{room}})
-	if err != nil {
-		return translate(err, "ListRooms")
-	}
-	if len(found.GetRooms()) == 0 {
-		return fault.About(fault.NotFound, "livekit_room", room)
-	}
 	meta := map[string]any{}
-	if text := found.GetRooms()[0].GetMetadata(); text != "" {
+	if text := found.GetMetadata(); text != "" {
 		if err := json.Unmarshal([]byte(text), &meta); err != nil {
 			return fmt.Errorf("metadata of LiveKit room %s is no JSON object: %w", room, err)
 		}

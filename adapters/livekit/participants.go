@@ -6,6 +6,7 @@ import (
 	"github.com/livekit/protocol/auth"
 	lk "github.com/livekit/protocol/livekit"
 
+	"meetd/domain/fault"
 	"meetd/domain/room"
 	"meetd/ports"
 )
@@ -94,18 +95,10 @@ func (c *Client) Remove(ctx context.Context, room, identity string) error {
 	return translate(err, "RemoveParticipant")
 }
 
-// Opened looks a room up by its name.
+// Opened tells under which id a room is open; empty when it is not.
 func (c *Client) Opened(ctx context.Context, room string) (string, error) {
-	ctx, cancel, err := c.with(ctx, &auth.VideoGrant{RoomList: true})
-	if err != nil {
-		return "", err
-	}
-	defer cancel()
-	found, err := c.rooms.ListRooms(ctx, &lk.ListRoomsRequest{Names: []string{room}})
-	if err != nil || len(found.GetRooms()) == 0 {
-		return "", translate(err, "ListRooms")
-	}
-	return found.GetRooms()[0].GetSid(), nil
+	found, err := c.openRoom(ctx, room)
+	return found.GetSid(), fault.IgnoreMissing(err)
 }
 
 // Close deletes a LiveKit room.
