@@ -43,12 +43,10 @@ func (u *User) Identity() string {
 // DisplayName is the full name, else the e-mail, else the admin e-mail, else
 // the id.
 func (u *User) DisplayName() string {
-	for _, name := range []*string{u.FullName, u.Email, u.AdminEmail} {
-		if name != nil && *name != "" {
-			return *name
-		}
+	if u.FullName != nil && *u.FullName != "" {
+		return *u.FullName
 	}
-	return u.ID.String()
+	return u.MailName()
 }
 
 // MailName is what the account is called in mails to others: the e-mail, else
