@@ -55,10 +55,10 @@ func (r *Recording) Observe(s EgressStatus) {
 	r.egress = s
 	switch s {
 	case EgressFailed, EgressAborted:
-		if r.status == Initiated {
+		if r.may(FailedToStart) {
 			r.status = FailedToStart
-		} else if r.status == Active || r.status == Stopped {
-			r.status = Aborted
+		} else if r.may(Aborted) {
+			r.status, r.unsure = Aborted, false
 		}
 	case EgressLimitReached:
 		if r.status == Active {

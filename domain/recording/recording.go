@@ -54,20 +54,21 @@ var next = map[Status][]Status{
 	Initiated:                 {Active, FailedToStart},
 	Active:                    {Stopped, Saved, Aborted, FailedToStop},
 	Stopped:                   {Saved, Aborted},
-	Saved:                     nil,
+	Saved:                     {NotificationSucceeded, ExternalProcessSuccessful, ExternalProcessFailed},
 	Aborted:                   nil,
 	FailedToStart:             nil,
 	FailedToStop:              nil,
-	NotificationSucceeded:     nil,
+	NotificationSucceeded:     {ExternalProcessSuccessful, ExternalProcessFailed},
 	ExternalProcessSuccessful: nil,
-	ExternalProcessFailed:     nil,
+	ExternalProcessFailed:     {ExternalProcessSuccessful},
 }
 
 // Open reports whether the recording holds its room: one per room.
 func (s Status) Open() bool { return s == Initiated || s == Active }
 
-// Savable reports whether the recording may still become saved.
-func (s Status) Savable() bool { return slices.Contains(next[s], Saved) }
+// Final reports whether the recording may be deleted: it does not record.
+// Unlike in the Django backend that holds after a notification too.
+func (s Status) Final() bool { return !s.Open() }
 
 // Downloadable reports whether the file is there to be had.
 func (s Status) Downloadable() bool {
@@ -91,7 +92,9 @@ type Recording struct {
 
 	status   Status
 	workerID string
+	process  string
 	egress   EgressStatus
+	unsure   bool
 	limited  bool // since it was restored
 }
 
@@ -140,11 +143,23 @@ func New(id, room uuid.UUID, mode Mode, options Options, now time.Time) *Recordi
 	}
 }
 
+// State is what only verbs change of a recording.
+type State struct {
+	Status   Status
+	WorkerID string       // of its LiveKit egress; empty until it started
+	Process  string       // its job at the summary service; empty: none
+	Egress   EgressStatus // how far LiveKit said it is; empty until it said anything
+	Unsure   bool         // it was asked to stop and nobody knows whether it did
+}
+
 // Restore rebuilds a stored recording. r must not be used afterwards.
-func Restore(r Recording, status Status, workerID string, egress EgressStatus) *Recording {
-	r.status, r.workerID, r.egress = status, workerID, egress
+func Restore(r Recording, s State) *Recording {
+	r.status, r.workerID, r.process, r.egress, r.unsure = s.Status, s.WorkerID, s.Process, s.Egress, s.Unsure
 	return &r
 }
+
+// State is what has to be stored to restore it.
+func (r *Recording) State() State { return State{r.status, r.workerID, r.process, r.egress, r.unsure} }
 
 // Status is where the recording stands.
 func (r *Recording) Status() Status { return r.status }
@@ -155,9 +170,21 @@ func (r *Recording) WorkerID() string { return r.workerID }
 // Egress is how far LiveKit said its egress is; empty until it said anything.
 func (r *Recording) Egress() EgressStatus { return r.egress }
 
+// Unsure reports whether it was asked to stop and nobody knows whether it did:
+// it failed to stop, but may still be found to have been saved.
+func (r *Recording) Unsure() bool { return r.unsure }
+
 // Running reports whether there may be something to record still.
 func (r *Recording) Running() bool {
 	return !r.egress.Ended() && (r.status == Active || r.status == Stopped || r.status == FailedToStop)
+}
+
+// Savable reports whether the recording may still become saved.
+func (r *Recording) Savable() bool { return r.may(Saved) }
+
+// Failed reports whether it is certain that there will be no file.
+func (r *Recording) Failed() bool {
+	return r.status == Aborted || r.status == FailedToStart || r.status == FailedToStop && !r.unsure
 }
 
 // Start notes that the egress runs. Told the same worker again it does
@@ -179,24 +206,66 @@ func (r *Recording) FailStart() error { return r.to(FailedToStart) }
 // Stop notes that the egress was asked to end and its file is on the way.
 func (r *Recording) Stop() error { return r.to(Stopped) }
 
-// FailStop notes that the egress could not be stopped.
-func (r *Recording) FailStop() error { return r.to(FailedToStop) }
+// FailStop notes that the egress was asked to end and did not say that it will.
+// The room is free again. What really becomes of it has to be found out.
+func (r *Recording) FailStop() error {
+	if err := r.to(FailedToStop); err != nil {
+		return err
+	}
+	r.unsure = true
+	return nil
+}
 
-// Abort notes that the egress ended without a file.
+// Abort notes that there will be no file.
 func (r *Recording) Abort() error { return r.to(Aborted) }
 
 // Save notes that the file is in the bucket.
 func (r *Recording) Save() error { return r.to(Saved) }
 
+// Notify notes that everybody was told that the file is there. A recording that
+// went on meanwhile stays where it is.
+func (r *Recording) Notify() {
+	if r.may(NotificationSucceeded) {
+		r.status = NotificationSucceeded
+	}
+}
+
+// Process is its job at the summary service; empty: none.
+func (r *Recording) Process() string { return r.process }
+
+// ProcessedBy notes the job at the summary service.
+func (r *Recording) ProcessedBy(job string) { r.process = job }
+
+// EndProcess notes how that job ended. A success stays one, and a recording that
+// is not saved is not changed: unlike in the Django backend, no call-back makes a
+// recording downloadable.
+func (r *Recording) EndProcess(succeeded bool) {
+	end := ExternalProcessFailed
+	if succeeded {
+		end = ExternalProcessSuccessful
+	}
+	if r.may(end) {
+		r.status = end
+	}
+}
+
 func (r *Recording) to(s Status) error {
 	if r.status == s {
 		return nil
 	}
-	if !slices.Contains(next[r.status], s) {
+	if !r.may(s) {
 		return fault.About(fault.Conflict, "recording_transition", string(r.status)+" to "+string(s))
 	}
-	r.status = s
+	r.status, r.unsure = s, false
 	return nil
+}
+
+func (r *Recording) may(s Status) bool {
+	from := r.status
+	if r.unsure {
+		from = Stopped // for all we know
+	}
+	return slices.Contains(next[from], s)
 }
 
 // ExpiresAt is when the recording may no longer be downloaded; ok is false when

@@ -16,7 +16,9 @@ var all = []Status{
 	NotificationSucceeded, ExternalProcessSuccessful, ExternalProcessFailed,
 }
 
-func at(s Status) *Recording { return Restore(Recording{ID: uuid.New()}, s, "EG_1", "") }
+func at(s Status) *Recording {
+	return Restore(Recording{ID: uuid.New()}, State{Status: s, WorkerID: "EG_1"})
+}
 
 func TestVerbs(t *testing.T) {
 	t.Parallel()
@@ -46,6 +48,112 @@ func TestVerbs(t *testing.T) {
 			case !allowed && (!errors.Is(err, fault.Conflict) || r.Status() != from):
 				t.Errorf("%s from %s was not refused: %v, now %s", c.name, from, err, r.Status())
 			}
+		}
+	}
+}
+
+// What nobody knows to have stopped may still turn out to be saved or lost.
+func TestUnsure(t *testing.T) {
+	t.Parallel()
+	unsure := func() *Recording {
+		r := at(Active)
+		if err := r.FailStop(); err != nil || r.Status() != FailedToStop || !r.Unsure() || r.Failed() || !r.Savable() {
+			t.Fatalf("%v: %+v", err, r.State())
+		}
+		return r
+	}
+	if r := unsure(); r.Save() != nil || r.Status() != Saved || r.Unsure() {
+		t.Errorf("saved: %+v", r.State())
+	}
+	r := unsure()
+	if r.Observe(EgressFailed); r.Status() != Aborted || r.Unsure() || !r.Failed() {
+		t.Errorf("failed: %+v", r.State())
+	}
+	if r := at(FailedToStop); r.Savable() || !r.Failed() {
+		t.Errorf("one that is known to have failed: %+v", r.State())
+	}
+}
+
+func TestAfterSaving(t *testing.T) {
+	t.Parallel()
+	notify := func(r *Recording) { r.Notify() }
+	success := func(r *Recording) { r.EndProcess(true) }
+	failure := func(r *Recording) { r.EndProcess(false) }
+	for name, c := range map[string]struct {
+		verb  func(*Recording)
+		moves map[Status]Status
+	}{
+		"notify": {notify, map[Status]Status{Saved: NotificationSucceeded}},
+		"success": {success, map[Status]Status{
+			Saved: ExternalProcessSuccessful, NotificationSucceeded: ExternalProcessSuccessful, ExternalProcessFailed: ExternalProcessSuccessful,
+		}},
+		"failure": {failure, map[Status]Status{Saved: ExternalProcessFailed, NotificationSucceeded: ExternalProcessFailed}},
+	} {
+		for _, from := range all {
+			want, moved := c.moves[from]
+			if !moved {
+				want = from
+			}
+			r := at(from)
+			if c.verb(r); r.Status() != want {
+				t.Errorf("%s moved %s to %s, want %s", name, from, r.Status(), want)
+			}
+		}
+	}
+}
+
+func TestConclude(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	type found = Evidence
+	known := func(s EgressStatus, room bool, o Presence) Evidence {
+		return Evidence{Asked: true, Egress: s, WorkerID: "EG_1", RoomOpen: room, Object: o}
+	}
+	const open, closed = true, false
+	for name, c := range map[string]struct {
+		from    Status
+		silent  time.Duration
+		found   Evidence
+		to      Status
+		pending bool
+	}{
+		"it runs":                               {Active, 0, known(EgressActive, open, NotLooked), Active, true},
+		"it runs, its start was not written":    {Initiated, 0, known(EgressActive, open, NotLooked), Active, true},
+		"the start got nowhere":                 {Initiated, 0, found{Asked: true, Object: Absent}, FailedToStart, false},
+		"nobody knows about the start":          {Initiated, 0, found{Object: Absent}, Initiated, true},
+		"forgotten, but there is a film":        {Initiated, 0, found{Asked: true, Object: Seen}, Saved, false},
+		"it failed at the start":                {Initiated, 0, known(EgressFailed, open, NotLooked), Aborted, false},
+		"saved":                                 {Active, 0, known(EgressComplete, closed, Seen), Saved, false},
+		"stopped and saved":                     {Stopped, 0, known(EgressLimitReached, open, Seen), Saved, false},
+		"complete without a file":               {Active, 0, known(EgressComplete, closed, Absent), Aborted, false},
+		"complete, and the store is away":       {Active, 0, known(EgressComplete, closed, NotLooked), Active, true},
+		"complete, and the store is closed":     {Active, 0, known(EgressComplete, closed, Unreadable), Saved, false},
+		"in the backup storage":                 {Active, 0, found{Asked: true, Egress: EgressComplete, Elsewhere: true, Object: Absent}, Stopped, true},
+		"still in the backup storage":           {Stopped, 0, found{Asked: true, Egress: EgressComplete, Elsewhere: true, Object: Unreadable}, Stopped, true},
+		"back from the backup storage":          {Stopped, 0, found{Asked: true, Egress: EgressComplete, Elsewhere: true, Object: Seen}, Saved, false},
+		"failed":                                {Active, 0, known(EgressFailed, closed, NotLooked), Aborted, false},
+		"forgotten, with a file":                {Active, 0, found{Asked: true, Object: Seen}, Saved, false},
+		"forgotten, without one":                {Stopped, 0, found{Asked: true, Object: Absent}, Aborted, false},
+		"forgotten, and the store is closed":    {Stopped, 0, found{Asked: true, Object: Unreadable}, Aborted, false},
+		"LiveKit is away, there is a film":      {Active, 0, found{Object: Seen}, Saved, false},
+		"LiveKit is away, there is none":        {Active, 0, found{Object: Absent}, Active, true},
+		"a ghost with a film":                   {Active, 0, known(EgressActive, closed, Seen), Saved, false},
+		"a ghost":                               {Active, time.Minute, known(EgressActive, closed, Absent), Stopped, true},
+		"a ghost for a while":                   {Stopped, time.Minute, known(EgressActive, closed, Absent), Aborted, false},
+		"a ghost, and the store is away":        {Stopped, time.Minute, known(EgressActive, closed, NotLooked), Stopped, true},
+		"it uploads":                            {Stopped, time.Minute, known(EgressEnding, closed, Absent), Stopped, true},
+		"it never ends to upload":               {Stopped, 2 * time.Hour, known(EgressEnding, closed, Absent), Aborted, false},
+		"it may not have stopped, and has":      {FailedToStop, 0, known(EgressComplete, closed, Seen), Saved, false},
+		"it may not have stopped, and has none": {FailedToStop, 0, known(EgressComplete, closed, Absent), Aborted, false},
+		"it has not stopped":                    {FailedToStop, 0, known(EgressActive, open, NotLooked), FailedToStop, true},
+		"one that is saved stays":               {Saved, 0, known(EgressFailed, closed, NotLooked), Saved, false},
+	} {
+		r := Restore(Recording{UpdatedAt: now.Add(-c.silent)}, State{Status: c.from, Unsure: c.from == FailedToStop})
+		if pending := r.Conclude(c.found, now); r.Status() != c.to || pending != c.pending {
+			t.Errorf("%s: %s, pending %v; want %s, %v", name, r.Status(), pending, c.to, c.pending)
+		}
+		if looked := c.found.Object != NotLooked; looked && !c.found.NeedsObject() && c.found.Egress != "" {
+			t.Errorf("%s: the object was not needed", name)
 		}
 	}
 }
@@ -109,8 +217,8 @@ func TestGroups(t *testing.T) {
 		open := s == Initiated || s == Active
 		savable := s == Active || s == Stopped
 		down := s == Saved || s == NotificationSucceeded || s == ExternalProcessSuccessful || s == ExternalProcessFailed
-		if s.Open() != open || s.Savable() != savable || s.Downloadable() != down {
-			t.Errorf("%s: open %v, savable %v, downloadable %v", s, s.Open(), s.Savable(), s.Downloadable())
+		if r := at(s); s.Open() != open || s.Final() == open || r.Savable() != savable || s.Downloadable() != down {
+			t.Errorf("%s: open %v, final %v, savable %v, downloadable %v", s, s.Open(), s.Final(), r.Savable(), s.Downloadable())
 		}
 	}
 }

@@ -1,0 +1,105 @@
+package gather
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"testing"
+)
+
+// What comes while a batch is under way goes together in the next ones, which
+// are no larger than allowed; nobody is left out.
+func TestGathers(t *testing.T) {
+	t.Parallel()
+	const most, all = 4, 11
+	begun, release := make(chan struct{}), make(chan struct{})
+	var mu sync.Mutex
+	var sizes []int
+	seen := map[int]int{}
+	g := New(most, func(_ context.Context, batch []*int) {
+		mu.Lock()
+		first := len(sizes) == 0
+		sizes = append(sizes, len(batch))
+		for _, i := range batch {
+			seen[*i]++
+		}
+		mu.Unlock()
+		if first {
+			close(begun)
+			<-release
+		}
+	})
+	var wg sync.WaitGroup
+	do := func(i int) {
+		wg.Go(func() {
+			if err := g.Do(t.Context(), &i); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	do(0)
+	<-begun
+	for i := 1; i < all; i++ {
+		do(i)
+	}
+	for waiting := 0; waiting < all-1; {
+		g.mu.Lock()
+		waiting = len(g.waiting)
+		g.mu.Unlock()
+	}
+	close(release)
+	wg.Wait()
+	if !slices.Equal(sizes, []int{1, 4, 4, 2}) || len(seen) != all {
+		t.Errorf("batches of %v, %d items", sizes, len(seen))
+	}
+	for i, n := range seen {
+		if n != 1 {
+			t.Errorf("item %d was done %d times", i, n)
+		}
+	}
+}
+
+// Who goes away does not take the others with him.
+func TestLeaves(t *testing.T) {
+	t.Parallel()
+	begun, release, done := make(chan struct{}), make(chan struct{}), make(chan string, 3)
+	g := New(8, func(_ context.Context, batch []string) {
+		if batch[0] == "first" {
+			close(begun)
+			<-release
+		}
+		for _, s := range batch {
+			done <- s
+		}
+	})
+	var wg sync.WaitGroup
+	wg.Go(func() { _ = g.Do(t.Context(), "first") })
+	<-begun
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := g.Do(ctx, "impatient"); !errors.Is(err, context.Canceled) {
+		t.Errorf("the impatient one got %v", err)
+	}
+	close(release)
+	wg.Wait()
+	if first, second := <-done, <-done; first != "first" || second != "impatient" {
+		t.Errorf("%s, %s", first, second)
+	}
+}
+
+// A panic is an error for its batch, and nobody after it is kept waiting.
+func TestPanic(t *testing.T) {
+	t.Parallel()
+	g := New(8, func(_ context.Context, batch []string) {
+		if batch[0] == "bad" {
+			panic(errors.ErrUnsupported)
+		}
+	})
+	if err := g.Do(t.Context(), "bad"); !errors.Is(err, errors.ErrUnsupported) || !errors.Is(err, errBroken) {
+		t.Errorf("got %v", err)
+	}
+	if err := g.Do(t.Context(), "good"); err != nil {
+		t.Errorf("after it: %v", err)
+	}
+}
