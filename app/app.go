@@ -130,7 +130,7 @@ func build(ctx context.Context, c *Config, pool *pgxpool.Pool, log *slog.Logger,
 		collector = c.Recording.CollectorAgent
 	}
 	dialInSvc := &dialin.Service{
-		Store: store, Rooms: conference, DialIns: livekit.DialIns{Client: conference}, Log: log,
+		Store: store, Rooms: conference, DialIns: livekit.DialIns{Client: conference}, Now: now, Log: log,
 		Config: dialin.Config{Enabled: c.Rooms.TelephonyEnabled || c.Rooms.RoomkitEnabled},
 	}
 	diagnosticsSvc := &diagnostics.Service{
@@ -147,10 +147,11 @@ func build(ctx context.Context, c *Config, pool *pgxpool.Pool, log *slog.Logger,
 		Objects:       bucket,
 		Agents:        conference,
 		Calls:         conference,
+		Rooms:         conference,
 		StorageEvents: storageParser(c.Recording.EventParser),
 		Config: recordings.Config{
 			Enabled: c.Recording.Enabled, Modes: modes(c.Recording.Workers), Folder: c.Recording.OutputFolder,
-			Bucket: c.S3.Bucket, StorageEvents: c.Recording.StorageEventEnabled, VerifyObject: c.Recording.VerifyObject,
+			Bucket: c.S3.Bucket, StorageEvents: c.Recording.StorageEventEnabled, Tolerant: c.Recording.StorageEventTolerant, VerifyObject: c.Recording.VerifyObject,
 			ExpirationDays: expiration, Collector: collector, Patience: c.Recording.ReconcilePeriod,
 		},
 		Now: now, NewID: uuid.New, Log: log,
@@ -199,7 +200,7 @@ func build(ctx context.Context, c *Config, pool *pgxpool.Pool, log *slog.Logger,
 	if err != nil {
 		return nil, err
 	}
-	store.Outbox = queue.Outbox
+	store.Outbox = func(tx pgx.Tx) postgres.Outbox { return queue.Outbox(tx) }
 	return &App{Handler: server.Handler(), pool: pool, queue: queue, settle: entrySvc.Settle, log: log}, nil
 }
 

@@ -283,6 +283,8 @@ type Recording struct {
 	StorageEventEnabled bool
 	StorageEventAuth    bool
 	StorageEventToken   Secret // may be empty: every event is then refused
+	// StorageEventTolerant takes duplicates and events about unknown recordings.
+	StorageEventTolerant bool
 
 	ExpirationDays    *int // nil = not set; nil and 0 = never
 	MaxDurationMillis *int // nil = not set; only told to browsers
@@ -1012,21 +1014,22 @@ const (
 
 func loadRecording(r *reader) Recording {
 	c := Recording{
-		Enabled:             r.boolean("RECORDING_ENABLE", false),
-		OutputFolder:        r.text("RECORDING_OUTPUT_FOLDER", "recordings"),
-		Workers:             loadWorkers(r),
-		EventParser:         loadEventParser(r),
-		StorageEventEnabled: r.boolean("RECORDING_STORAGE_EVENT_ENABLE", false),
-		StorageEventAuth:    r.boolean("RECORDING_ENABLE_STORAGE_EVENT_AUTH", true),
-		StorageEventToken:   r.secret("RECORDING_STORAGE_EVENT_TOKEN", ""),
-		ExpirationDays:      r.optionalInteger("RECORDING_EXPIRATION_DAYS"),
-		MaxDurationMillis:   r.optionalInteger("RECORDING_MAX_DURATION"),
-		Encoding:            loadEncoding(r),
-		DownloadBaseURL:     r.text("RECORDING_DOWNLOAD_BASE_URL", ""),
-		VerifyObject:        r.boolean("MEETD_RECORDING_VERIFY_OBJECT", true),
-		ReconcilePeriod:     r.seconds("MEETD_RECONCILE_PERIOD", time.Minute),
-		CollectMetadata:     r.boolean("METADATA_COLLECTOR_ENABLED", false),
-		CollectorAgent:      r.text("METADATA_COLLECTOR_AGENT_NAME", "metadata-collector"),
+		Enabled:              r.boolean("RECORDING_ENABLE", false),
+		OutputFolder:         r.text("RECORDING_OUTPUT_FOLDER", "recordings"),
+		Workers:              loadWorkers(r),
+		EventParser:          loadEventParser(r),
+		StorageEventEnabled:  r.boolean("RECORDING_STORAGE_EVENT_ENABLE", false),
+		StorageEventAuth:     r.boolean("RECORDING_ENABLE_STORAGE_EVENT_AUTH", true),
+		StorageEventToken:    r.secret("RECORDING_STORAGE_EVENT_TOKEN", ""),
+		StorageEventTolerant: r.boolean("MEETD_STORAGE_EVENT_TOLERANT", false),
+		ExpirationDays:       r.optionalInteger("RECORDING_EXPIRATION_DAYS"),
+		MaxDurationMillis:    r.optionalInteger("RECORDING_MAX_DURATION"),
+		Encoding:             loadEncoding(r),
+		DownloadBaseURL:      r.text("RECORDING_DOWNLOAD_BASE_URL", ""),
+		VerifyObject:         r.boolean("MEETD_RECORDING_VERIFY_OBJECT", true),
+		ReconcilePeriod:      r.seconds("MEETD_RECONCILE_PERIOD", time.Minute),
+		CollectMetadata:      r.boolean("METADATA_COLLECTOR_ENABLED", false),
+		CollectorAgent:       r.text("METADATA_COLLECTOR_AGENT_NAME", "metadata-collector"),
 	}
 	if old := r.text("SCREEN_RECORDING_BASE_URL", ""); old != "" {
 		r.warnf("SCREEN_RECORDING_BASE_URL: it is deprecated; use RECORDING_DOWNLOAD_BASE_URL")

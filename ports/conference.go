@@ -14,10 +14,13 @@ type Recorder interface {
 	// LiveKit refuses or cannot be reached; then an egress may still run.
 	Start(ctx context.Context, r *recording.Recording) (workerID string, err error)
 	// Stop asks the egress to end and returns the state it then has.
-	// fault.Upstream when LiveKit refuses, cannot be reached or does not say.
+	// fault.Upstream when LiveKit refuses, cannot be reached or does not say; in
+	// it fault.NotFound or fault.Conflict when there is nothing to be ended.
 	Stop(ctx context.Context, workerID string) (recording.EgressStatus, error)
-	// OfRoom lists the egresses LiveKit remembers for a room.
-	OfRoom(ctx context.Context, room string) ([]Egress, error)
+	// List lists all egresses that LiveKit remembers: until a day after the end.
+	List(ctx context.Context) ([]Egress, error)
+	// Lookup asks for one egress; fault.NotFound when LiveKit does not know it.
+	Lookup(ctx context.Context, workerID string) (Egress, error)
 }
 
 // Conference is the LiveKit room.

@@ -2,6 +2,10 @@ package ports
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
 	"time"
 
 	"meetd/domain/recording"
@@ -14,20 +18,34 @@ type EventSource string
 const (
 	FromLiveKit EventSource = "livekit"
 	FromStorage EventSource = "storage"
+	FromSummary EventSource = "summary"
 )
 
-// KeptEvent is an event that cannot be applied yet.
+// KeptEvent is an event of another server, written down.
 type KeptEvent struct {
 	Source  EventSource
 	ID      string // same for every delivery of one event
-	Subject string // egress id, or recording id
+	Subject string // egress id, recording id, room or job
 	Payload []byte // JSON
 }
 
-// Events keeps what arrived too early until it can be applied.
+// Kept makes an event to be kept. Deliveries of one event share subject and mark,
+// which is whatever a stranger sent: its hash can be stored.
+func Kept(source EventSource, subject, mark string, said any) (KeptEvent, error) {
+	payload, err := json.Marshal(said)
+	if err != nil {
+		return KeptEvent{}, fmt.Errorf("keep an event: %w", err)
+	}
+	sum := sha256.Sum256([]byte(mark))
+	return KeptEvent{Source: source, ID: subject + "/" + hex.EncodeToString(sum[:16]), Subject: subject, Payload: payload}, nil
+}
+
+// Events keeps what other servers said: what was applied as a record of it, and
+// what arrived too early until it can be applied.
 type Events interface {
-	// Keep writes e down; a second delivery changes nothing.
-	Keep(ctx context.Context, e KeptEvent, now time.Time) error
+	// Keep writes events down as waiting, or as applied, and tells how many are
+	// new; a second delivery changes nothing.
+	Keep(ctx context.Context, now time.Time, applied bool, events ...KeptEvent) (fresh int, err error)
 	// Waiting locks and lists what is kept for a subject, oldest first.
 	Waiting(ctx context.Context, source EventSource, subject string) ([]KeptEvent, error)
 	// Subjects lists up to limit subjects that something waits for, received at
@@ -60,12 +78,15 @@ type Egress struct {
 	ID        string
 	Room      string
 	Status    recording.EgressStatus
-	Files     []string // names of the objects it was asked to write
-	Elsewhere bool     // the file went to LiveKit's backup storage, not to the bucket
+	Files     []string  // names of the objects it was asked to write
+	Elsewhere bool      // the file went to LiveKit's backup storage, not to the bucket
+	StartedAt time.Time // of its first file; zero: not told
+	EndedAt   time.Time // likewise
 }
 
 // ConferenceEvent is a verified webhook of LiveKit.
 type ConferenceEvent struct {
+	ID     string // same for every delivery
 	Name   string // such as egress_ended
 	Known  bool   // LiveKit has events of that name
 	Room   string // name of the room; empty when the event has none

@@ -27,6 +27,12 @@ type Jobs interface { //nolint:interfacebloat // all that a transaction can ask 
 	// AnnounceLimit tells the participants that their recording reached the
 	// longest that it may be.
 	AnnounceLimit(ctx context.Context, recording uuid.UUID) error
+	// NotifyOf has everybody told that a recording is saved.
+	NotifyOf(ctx context.Context, recording uuid.UUID) error
+	// MailOwner writes to an owner that a recording is ready.
+	MailOwner(ctx context.Context, recording, owner uuid.UUID) error
+	// Summarize hands a recording to the summary service.
+	Summarize(ctx context.Context, recording uuid.UUID) error
 	// CloseTest closes the room of a connection test, at a time.
 	CloseTest(ctx context.Context, room string, at time.Time) error
 	// SignUpForMarketing tells the marketing service about a new account. If that

@@ -45,6 +45,8 @@ type OpenRooms interface {
 	// Opened is the id that LiveKit gave the room when it was opened this time;
 	// empty when it is not open.
 	Opened(ctx context.Context, room string) (string, error)
+	// Among tells which of the rooms are open.
+	Among(ctx context.Context, rooms []string) (map[string]bool, error)
 	// Close sends everybody out; a room that is not open is fault.NotFound.
 	Close(ctx context.Context, room string) error
 }

@@ -8,30 +8,41 @@ import (
 
 	"meetd/domain/access"
 	"meetd/domain/recording"
+	"meetd/domain/user"
 )
 
 // Recordings keeps recordings and who has a role on them.
-type Recordings interface {
+type Recordings interface { //nolint:interfacebloat // one repository for one aggregate
 	// Create stores r and the owner's access with the given id. A second
 	// initiated or active recording of the room is fault.Conflict.
 	Create(ctx context.Context, r *recording.Recording, owner, accessID uuid.UUID) error
 	// Get returns fault.NotFound for an unknown id.
 	Get(ctx context.Context, id uuid.UUID) (*recording.Recording, error)
-	// Update locks the recording, applies fn, stores and returns the result.
-	// fn touches nothing but r; on its error nothing is stored.
-	Update(ctx context.Context, id uuid.UUID, now time.Time, fn func(r *recording.Recording) error) (*recording.Recording, error)
+	// Lock returns those that are there, by their ids, and keeps everybody else
+	// from changing them until the transaction ends.
+	Lock(ctx context.Context, ids ...uuid.UUID) (map[uuid.UUID]*recording.Recording, error)
+	// Save stores what changed of locked recordings.
+	Save(ctx context.Context, now time.Time, changed ...*recording.Recording) error
 	// ByWorker finds the recording of an egress; fault.NotFound when none has it.
 	ByWorker(ctx context.Context, workerID string) (uuid.UUID, error)
+	// ByProcess finds the recording of a job at the summary service;
+	// fault.NotFound when none has it.
+	ByProcess(ctx context.Context, job string) (uuid.UUID, error)
 	// ActiveOf returns the room's active recording, else fault.NotFound.
 	ActiveOf(ctx context.Context, room uuid.UUID) (*recording.Recording, error)
 	// LatestOf returns the room's newest recording, else fault.NotFound.
 	LatestOf(ctx context.Context, room uuid.UUID) (*recording.Recording, error)
 	// Role is the user's role on the recording; access.None when there is none.
 	Role(ctx context.Context, id, user uuid.UUID) (access.Role, error)
-	// Unfinished lists initiated, active and stopped recordings that have not
-	// changed since before, ordered by creation, at most page of them, those
-	// after the given one (nil: from the first).
-	Unfinished(ctx context.Context, before time.Time, after *recording.Recording, page int) ([]*recording.Recording, error)
+	// Owners lists the accounts that own the recording, the oldest access first.
+	Owners(ctx context.Context, id uuid.UUID) ([]*user.User, error)
+	// Unfinished lists those without an end that have not changed since before
+	// and are due at now (see LookAgain), ordered by creation, at most page of
+	// them, those after the given one (nil: from the first).
+	Unfinished(ctx context.Context, before, now time.Time, after *recording.Recording, page int) ([]*recording.Recording, error)
+	// LookAgain leaves a recording out of Unfinished for a pause, unless it
+	// changes: twice as long each time, up to the longest.
+	LookAgain(ctx context.Context, id uuid.UUID, now time.Time, pause, longest time.Duration) error
 }
 
 // MediaFacts is all that decides about a download.

@@ -24,6 +24,7 @@ type Repos struct {
 	Callbacks  Callbacks
 	Recordings Recordings
 	Events     Events
+	Notices    Notices
 	Jobs       Jobs
 	Audit      Audit
 	Throttle   Throttle

@@ -126,11 +126,11 @@ func (s *Server) liveKitHook(c echo.Context) error {
 func (s *Server) applyEvent(ctx context.Context, ev ports.ConferenceEvent) error {
 	switch {
 	case ev.Name == "room_started":
-		return s.DialIn.RoomStarted(ctx, ev.Room)
+		return s.DialIn.RoomStarted(ctx, ev)
 	case ev.Name == "room_finished":
-		return s.DialIn.RoomFinished(ctx, ev.Room, ev.Opened)
+		return s.DialIn.RoomFinished(ctx, ev)
 	case ev.Egress != nil && (ev.Name == "egress_updated" || ev.Name == "egress_ended"):
-		return s.Recordings.EgressEvent(ctx, *ev.Egress)
+		return s.Recordings.EgressEvent(ctx, ev.ID, *ev.Egress)
 	}
 	return nil
 }

@@ -9,12 +9,12 @@ import (
 	"meetd/app/recordings"
 )
 
-func (o outbox) CollectMetadata(ctx context.Context, recording uuid.UUID) error {
-	return o.note(ctx, collectMetadataArgs{Recording: recording}, showAttempts)
+func (o *Outbox) CollectMetadata(_ context.Context, recording uuid.UUID) error {
+	return o.note(collectMetadataArgs{Recording: recording}, showAttempts)
 }
 
-func (o outbox) AnnounceLimit(ctx context.Context, recording uuid.UUID) error {
-	return o.note(ctx, announceLimitArgs{Recording: recording}, showAttempts)
+func (o *Outbox) AnnounceLimit(_ context.Context, recording uuid.UUID) error {
+	return o.note(announceLimitArgs{Recording: recording}, showAttempts)
 }
 
 type announceLimitArgs struct {

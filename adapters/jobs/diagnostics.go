@@ -3,7 +3,6 @@ package jobs
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/riverqueue/river"
@@ -12,12 +11,8 @@ import (
 	"meetd/domain/fault"
 )
 
-func (o outbox) CloseTest(ctx context.Context, room string, at time.Time) error {
-	_, err := o.client.InsertTx(ctx, o.tx, closeTestArgs{Room: room}, &river.InsertOpts{MaxAttempts: showAttempts, ScheduledAt: at})
-	if err != nil {
-		return fmt.Errorf("note a job: %w", err)
-	}
-	return nil
+func (o *Outbox) CloseTest(_ context.Context, room string, at time.Time) error {
+	return o.noteWith(closeTestArgs{Room: room}, river.InsertOpts{MaxAttempts: showAttempts, ScheduledAt: at})
 }
 
 type closeTestArgs struct {

@@ -13,12 +13,12 @@ import (
 // a door that stays open.
 const dialInAttempts = 10
 
-func (o outbox) OpenDialIn(ctx context.Context, room uuid.UUID) error {
-	return o.note(ctx, openDialInArgs{Room: room}, dialInAttempts)
+func (o *Outbox) OpenDialIn(_ context.Context, room uuid.UUID) error {
+	return o.note(openDialInArgs{Room: room}, dialInAttempts)
 }
 
-func (o outbox) CloseDialIn(ctx context.Context, room uuid.UUID, opened string) error {
-	return o.note(ctx, closeDialInArgs{Room: room, Opened: opened}, dialInAttempts)
+func (o *Outbox) CloseDialIn(_ context.Context, room uuid.UUID, opened string) error {
+	return o.note(closeDialInArgs{Room: room, Opened: opened}, dialInAttempts)
 }
 
 type openDialInArgs struct {

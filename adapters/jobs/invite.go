@@ -15,8 +15,8 @@ import (
 // way does not last much longer.
 const inviteAttempts = 7
 
-func (o outbox) Invite(ctx context.Context, i ports.Invitation) error {
-	return o.note(ctx, inviteArgs(i), inviteAttempts)
+func (o *Outbox) Invite(_ context.Context, i ports.Invitation) error {
+	return o.note(inviteArgs(i), inviteAttempts)
 }
 
 type inviteArgs struct {

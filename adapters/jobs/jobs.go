@@ -111,30 +111,48 @@ func (q *Queue) Stop(ctx context.Context) error {
 }
 
 // Outbox notes jobs in a transaction: they exist when it commits.
-func (q *Queue) Outbox(tx pgx.Tx) ports.Jobs { return outbox{q.client, tx} }
+func (q *Queue) Outbox(tx pgx.Tx) *Outbox { return &Outbox{client: q.client, tx: tx} }
 
-type outbox struct {
+// Outbox gathers the jobs of one transaction, so that many cost one round trip.
+type Outbox struct {
 	client *river.Client[pgx.Tx]
 	tx     pgx.Tx
+	noted  []river.InsertManyParams
 }
 
-func (o outbox) ShowRecording(ctx context.Context, room uuid.UUID) error {
-	return o.note(ctx, showRecordingArgs{Room: room}, showAttempts)
+var _ ports.Jobs = (*Outbox)(nil)
+
+// Flush stores the jobs.
+func (o *Outbox) Flush(ctx context.Context) error {
+	if len(o.noted) == 0 {
+		return nil
+	}
+	if _, err := o.client.InsertManyTx(ctx, o.tx, o.noted); err != nil {
+		return fmt.Errorf("note jobs: %w", err)
+	}
+	o.noted = nil
+	return nil
 }
 
-func (o outbox) ShowRoom(ctx context.Context, room uuid.UUID) error {
-	return o.note(ctx, showRoomArgs{Room: room}, showAttempts)
+func (o *Outbox) ShowRecording(_ context.Context, room uuid.UUID) error {
+	return o.note(showRecordingArgs{Room: room}, showAttempts)
+}
+
+func (o *Outbox) ShowRoom(_ context.Context, room uuid.UUID) error {
+	return o.note(showRoomArgs{Room: room}, showAttempts)
 }
 
 // showAttempts are few: what people in a room see is worth showing only while
 // it lasts.
 const showAttempts = 6
 
-// note inserts a job that is given up after so many attempts.
-func (o outbox) note(ctx context.Context, args river.JobArgs, attempts int) error {
-	if _, err := o.client.InsertTx(ctx, o.tx, args, &river.InsertOpts{MaxAttempts: attempts}); err != nil {
-		return fmt.Errorf("note a job: %w", err)
-	}
+// note adds a job that is given up after so many attempts.
+func (o *Outbox) note(args river.JobArgs, attempts int) error {
+	return o.noteWith(args, river.InsertOpts{MaxAttempts: attempts})
+}
+
+func (o *Outbox) noteWith(args river.JobArgs, opts river.InsertOpts) error {
+	o.noted = append(o.noted, river.InsertManyParams{Args: args, InsertOpts: &opts})
 	return nil
 }
 

@@ -14,8 +14,8 @@ import (
 // signupAttempts are about four hours of River's back-off.
 const signupAttempts = 10
 
-func (o outbox) SignUpForMarketing(ctx context.Context, account uuid.UUID) error {
-	return o.note(ctx, marketingSignupArgs{Account: account}, signupAttempts)
+func (o *Outbox) SignUpForMarketing(_ context.Context, account uuid.UUID) error {
+	return o.note(marketingSignupArgs{Account: account}, signupAttempts)
 }
 
 // marketingSignupArgs hold no personal data: jobs are kept for a while.

@@ -12,8 +12,8 @@ import (
 // that nobody wants may go on.
 const stopAttempts = 10
 
-func (o outbox) StopEgress(ctx context.Context, worker string) error {
-	return o.note(ctx, stopEgressArgs{Worker: worker}, stopAttempts)
+func (o *Outbox) StopEgress(_ context.Context, worker string) error {
+	return o.note(stopEgressArgs{Worker: worker}, stopAttempts)
 }
 
 type stopEgressArgs struct {

@@ -101,6 +101,24 @@ func (c *Client) Opened(ctx context.Context, room string) (string, error) {
 	return found.GetSid(), fault.IgnoreMissing(err)
 }
 
+// Among asks for many rooms at once.
+func (c *Client) Among(ctx context.Context, rooms []string) (map[string]bool, error) {
+	ctx, cancel, err := c.with(ctx, &auth.VideoGrant{RoomList: true})
+	if err != nil {
+		return nil, err
+	}
+	defer cancel()
+	found, err := c.rooms.ListRooms(ctx, &lk.ListRoomsRequest{Names: rooms})
+	if err != nil {
+		return nil, translate(err, "ListRooms")
+	}
+	open := make(map[string]bool, len(found.GetRooms()))
+	for _, r := range found.GetRooms() {
+		open[r.GetName()] = true
+	}
+	return open, nil
+}
+
 // Close deletes a LiveKit room.
 func (c *Client) Close(ctx context.Context, room string) error {
 	ctx, cancel, err := c.with(ctx, &auth.VideoGrant{RoomCreate: true})

@@ -3,10 +3,12 @@ package livekit
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/livekit/protocol/auth"
 	lk "github.com/livekit/protocol/livekit"
+	"github.com/twitchtv/twirp"
 
 	"meetd/domain/fault"
 	"meetd/domain/recording"
@@ -114,7 +116,12 @@ func (r *Recorder) Stop(ctx context.Context, workerID string) (recording.EgressS
 	defer cancel()
 	info, err := r.egress.StopEgress(ctx, &lk.StopEgressRequest{EgressId: workerID})
 	if err != nil {
-		return "", fault.Wrap(fault.Upstream, "livekit", translate(err, "StopEgress"))
+		err = translate(err, "StopEgress")
+		var te twirp.Error
+		if errors.As(err, &te) && te.Code() == twirp.FailedPrecondition { // it has ended already
+			err = fault.Wrap(fault.Conflict, "livekit_egress", err)
+		}
+		return "", fault.Wrap(fault.Upstream, "livekit", err)
 	}
 	if info.GetStatus() == lk.EgressStatus_EGRESS_STARTING { // also: not said
 		return "", fault.Wrap(fault.Upstream, "livekit", errors.New("LiveKit response is missing the recording status"))
@@ -122,22 +129,43 @@ func (r *Recorder) Stop(ctx context.Context, workerID string) (recording.EgressS
 	return status(info.GetStatus()), nil
 }
 
-// OfRoom lists what LiveKit remembers of a room: up to a day after the end.
-func (r *Recorder) OfRoom(ctx context.Context, room string) ([]ports.Egress, error) {
+// List lists what LiveKit remembers, however many pages that is.
+func (r *Recorder) List(ctx context.Context) ([]ports.Egress, error) {
+	var out []ports.Egress
+	for next := (*lk.TokenPagination)(nil); ; {
+		list, err := r.list(ctx, &lk.ListEgressRequest{PageToken: next})
+		if err != nil {
+			return nil, err
+		}
+		for _, info := range list.GetItems() {
+			out = append(out, egress(info))
+		}
+		if next = list.GetNextPageToken(); next.GetToken() == "" {
+			return out, nil
+		}
+	}
+}
+
+// Lookup asks for one egress.
+func (r *Recorder) Lookup(ctx context.Context, workerID string) (ports.Egress, error) {
+	list, err := r.list(ctx, &lk.ListEgressRequest{EgressId: workerID})
+	if err != nil {
+		return ports.Egress{}, err
+	}
+	if len(list.GetItems()) == 0 {
+		return ports.Egress{}, fault.About(fault.NotFound, "livekit_egress", workerID)
+	}
+	return egress(list.GetItems()[0]), nil
+}
+
+func (r *Recorder) list(ctx context.Context, what *lk.ListEgressRequest) (*lk.ListEgressResponse, error) {
 	ctx, cancel, err := r.with(ctx, &auth.VideoGrant{RoomRecord: true})
 	if err != nil {
 		return nil, err
 	}
 	defer cancel()
-	list, err := r.egress.ListEgress(ctx, &lk.ListEgressRequest{RoomName: room})
-	if err != nil {
-		return nil, translate(err, "ListEgress")
-	}
-	out := make([]ports.Egress, len(list.GetItems()))
-	for i, info := range list.GetItems() {
-		out[i] = egress(info)
-	}
-	return out, nil
+	list, err := r.egress.ListEgress(ctx, what)
+	return list, translate(err, "ListEgress")
 }
 
 func egress(info *lk.EgressInfo) ports.Egress {
@@ -148,7 +176,18 @@ func egress(info *lk.EgressInfo) ports.Egress {
 	for _, o := range info.GetRoomComposite().GetFileOutputs() {
 		e.Files = append(e.Files, o.GetFilepath())
 	}
+	if files := info.GetFileResults(); len(files) > 0 {
+		e.StartedAt, e.EndedAt = nanoseconds(files[0].GetStartedAt()), nanoseconds(files[0].GetEndedAt())
+	}
 	return e
+}
+
+// nanoseconds reads a time of LiveKit's; zero was not told.
+func nanoseconds(n int64) time.Time {
+	if n == 0 {
+		return time.Time{}
+	}
+	return time.Unix(0, n).UTC()
 }
 
 func status(s lk.EgressStatus) recording.EgressStatus {

@@ -41,7 +41,7 @@ func (w Webhooks) Receive(authorization string, body []byte) (ports.ConferenceEv
 		return ports.ConferenceEvent{}, fault.Wrap(fault.Invalid, "livekit_webhook", err)
 	}
 	out := ports.ConferenceEvent{
-		Name: ev.GetEvent(), Known: slices.Contains(known, ev.GetEvent()), Room: ev.GetRoom().GetName(),
+		ID: ev.GetId(), Name: ev.GetEvent(), Known: slices.Contains(known, ev.GetEvent()), Room: ev.GetRoom().GetName(),
 		Opened: ev.GetRoom().GetSid(),
 	}
 	if info := ev.GetEgressInfo(); info != nil {

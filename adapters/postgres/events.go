@@ -10,10 +10,22 @@ import (
 
 type events struct{ c conn }
 
-func (r events) Keep(ctx context.Context, e ports.KeptEvent, now time.Time) error {
-	return translate(q.EventKeep(ctx, r.c, db.EventKeepParams{
-		Source: string(e.Source), EventID: e.ID, Subject: e.Subject, Payload: e.Payload, ReceivedAt: now,
-	}), "event")
+func (r events) Keep(ctx context.Context, now time.Time, applied bool, kept ...ports.KeptEvent) (int, error) {
+	if len(kept) == 0 {
+		return 0, nil
+	}
+	arg := db.EventsKeepParams{ReceivedAt: now}
+	if applied {
+		arg.AppliedAt = &now
+	}
+	for _, e := range kept {
+		arg.Sources = append(arg.Sources, string(e.Source))
+		arg.Ids = append(arg.Ids, e.ID)
+		arg.Subjects = append(arg.Subjects, e.Subject)
+		arg.Payloads = append(arg.Payloads, string(e.Payload))
+	}
+	n, err := q.EventsKeep(ctx, r.c, arg)
+	return int(n), translate(err, "event")
 }
 
 func (r events) Waiting(ctx context.Context, source ports.EventSource, subject string) ([]ports.KeptEvent, error) {

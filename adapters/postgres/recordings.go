@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"reflect"
 	"time"
 
 	"github.com/google/uuid"
@@ -13,6 +12,7 @@ import (
 	"meetd/adapters/postgres/internal/db"
 	"meetd/domain/access"
 	"meetd/domain/recording"
+	"meetd/domain/user"
 )
 
 type recordings struct{ c conn }
@@ -38,53 +38,64 @@ func (r recordings) Create(ctx context.Context, rec *recording.Recording, owner,
 
 func (r recordings) Get(ctx context.Context, id uuid.UUID) (*recording.Recording, error) {
 	row, err := q.RecordingGet(ctx, r.c, id)
-	return toRecording(row.MeetRecording, row.Egress, err)
+	return toRecording(row, err)
 }
 
-func (r recordings) Update(ctx context.Context, id uuid.UUID, now time.Time, fn func(*recording.Recording) error) (*recording.Recording, error) {
-	var rec *recording.Recording
-	err := pgx.BeginFunc(ctx, r.c, func(tx pgx.Tx) error {
-		row, err := q.RecordingGetForUpdate(ctx, tx, id)
-		if rec, err = toRecording(row.MeetRecording, row.Egress, err); err != nil {
-			return err
-		}
-		status, worker, egress, options := rec.Status(), rec.WorkerID(), rec.Egress(), rec.Options
-		if err := fn(rec); err != nil {
-			return err
-		}
-		if rec.Egress() != egress {
-			if err := q.RecordingStateSet(ctx, tx, db.RecordingStateSetParams{
-				RecordingID: id, Egress: string(rec.Egress()), UpdatedAt: now,
-			}); err != nil {
-				return err
-			}
-		}
-		if !reflect.DeepEqual(rec.Options, options) {
-			if err := setOptions(ctx, tx, rec); err != nil {
-				return err
-			}
-		}
-		if rec.Status() == status && rec.WorkerID() == worker {
-			return nil
-		}
-		rec.UpdatedAt = now
-		return q.RecordingSetStatus(ctx, tx, db.RecordingSetStatusParams{
-			ID: id, Status: string(rec.Status()), WorkerID: orNil(rec.WorkerID()), UpdatedAt: now,
-		})
-	})
+func (r recordings) Lock(ctx context.Context, ids ...uuid.UUID) (map[uuid.UUID]*recording.Recording, error) {
+	rows, err := q.RecordingsLock(ctx, r.c, ids)
 	if err != nil {
 		return nil, translate(err, "recording")
 	}
-	return rec, nil
+	out := make(map[uuid.UUID]*recording.Recording, len(rows))
+	for _, row := range rows {
+		rec, err := toRecording(db.RecordingGetRow(row), nil)
+		if err != nil {
+			return nil, err
+		}
+		out[rec.ID] = rec
+	}
+	return out, nil
 }
 
-// setOptions stores the options, and nothing else.
-func setOptions(ctx context.Context, tx pgx.Tx, rec *recording.Recording) error {
-	options, err := json.Marshal(rec.Options)
-	if err != nil {
-		return fmt.Errorf("recording options: %w", err)
+// Save writes two statements at most, however many recordings there are.
+func (r recordings) Save(ctx context.Context, now time.Time, changed ...*recording.Recording) error {
+	var rows db.RecordingsSetParams
+	states := db.RecordingStatesSetParams{Now: now}
+	for _, rec := range changed {
+		was, is := rec.Stored(), rec.State()
+		if is.Status != was.Status || is.WorkerID != was.WorkerID || is.Process != was.Process {
+			rec.UpdatedAt = now
+		}
+		if is.Egress != was.Egress || is.Unsure != was.Unsure {
+			states.Ids = append(states.Ids, rec.ID)
+			states.Egresses = append(states.Egresses, string(is.Egress))
+			states.Unsures = append(states.Unsures, is.Unsure)
+		}
+		options, err := json.Marshal(rec.Options)
+		if err != nil {
+			return fmt.Errorf("recording options: %w", err)
+		}
+		rows.Ids = append(rows.Ids, rec.ID)
+		rows.Statuses = append(rows.Statuses, string(is.Status))
+		rows.Workers = append(rows.Workers, is.WorkerID)
+		rows.Processes = append(rows.Processes, is.Process)
+		rows.Options = append(rows.Options, string(options))
+		rows.UpdatedAts = append(rows.UpdatedAts, rec.UpdatedAt)
 	}
-	return q.RecordingSetOptions(ctx, tx, db.RecordingSetOptionsParams{ID: rec.ID, Options: options})
+	if len(rows.Ids) > 0 {
+		if err := q.RecordingsSet(ctx, r.c, rows); err != nil {
+			return translate(err, "recording")
+		}
+	}
+	if len(states.Ids) > 0 {
+		return translate(q.RecordingStatesSet(ctx, r.c, states), "recording")
+	}
+	return nil
+}
+
+func (r recordings) ByProcess(ctx context.Context, job string) (uuid.UUID, error) {
+	id, err := q.RecordingIDByProcess(ctx, r.c, job)
+	return id, translate(err, "recording")
 }
 
 func (r recordings) ByWorker(ctx context.Context, workerID string) (uuid.UUID, error) {
@@ -94,12 +105,12 @@ func (r recordings) ByWorker(ctx context.Context, workerID string) (uuid.UUID, e
 
 func (r recordings) ActiveOf(ctx context.Context, room uuid.UUID) (*recording.Recording, error) {
 	row, err := q.RecordingActiveOfRoom(ctx, r.c, room)
-	return toRecording(row.MeetRecording, row.Egress, err)
+	return toRecording(db.RecordingGetRow(row), err)
 }
 
 func (r recordings) LatestOf(ctx context.Context, room uuid.UUID) (*recording.Recording, error) {
 	row, err := q.RecordingLatestOfRoom(ctx, r.c, room)
-	return toRecording(row.MeetRecording, row.Egress, err)
+	return toRecording(db.RecordingGetRow(row), err)
 }
 
 func (r recordings) Role(ctx context.Context, id, user uuid.UUID) (access.Role, error) {
@@ -107,8 +118,22 @@ func (r recordings) Role(ctx context.Context, id, user uuid.UUID) (access.Role, 
 	return toRole(role, err)
 }
 
-func (r recordings) Unfinished(ctx context.Context, before time.Time, after *recording.Recording, page int) ([]*recording.Recording, error) {
-	arg := db.RecordingsUnfinishedParams{Before: before, Page: int32(page)} //nolint:gosec // a page is small
+func (r recordings) Owners(ctx context.Context, id uuid.UUID) ([]*user.User, error) {
+	rows, err := q.RecordingOwners(ctx, r.c, id)
+	if err != nil {
+		return nil, translate(err, "recording")
+	}
+	out := make([]*user.User, len(rows))
+	for i, row := range rows {
+		if out[i], err = toUser(row.MeetUser); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+func (r recordings) Unfinished(ctx context.Context, before, now time.Time, after *recording.Recording, page int) ([]*recording.Recording, error) {
+	arg := db.RecordingsUnfinishedParams{Before: before, Now: &now, Page: int32(page)} //nolint:gosec // a page is small
 	if after != nil {
 		arg.AfterCreated, arg.AfterID = after.CreatedAt, after.ID
 	}
@@ -118,31 +143,34 @@ func (r recordings) Unfinished(ctx context.Context, before time.Time, after *rec
 	}
 	out := make([]*recording.Recording, len(rows))
 	for i, row := range rows {
-		if out[i], err = toRecording(row.MeetRecording, row.Egress, nil); err != nil {
+		if out[i], err = toRecording(db.RecordingGetRow(row), nil); err != nil {
 			return nil, err
 		}
 	}
 	return out, nil
 }
 
-func toRecording(row db.MeetRecording, egress *string, err error) (*recording.Recording, error) {
+func (r recordings) LookAgain(ctx context.Context, id uuid.UUID, now time.Time, pause, longest time.Duration) error {
+	return translate(q.RecordingLookAgain(ctx, r.c, db.RecordingLookAgainParams{
+		ID: id, Now: now, Pause: pause.Seconds(), Longest: longest.Seconds(),
+	}), "recording")
+}
+
+func toRecording(row db.RecordingGetRow, err error) (*recording.Recording, error) {
 	if err != nil {
 		return nil, translate(err, "recording")
 	}
+	r := row.MeetRecording
 	rec := recording.Recording{
-		ID: row.ID, RoomID: row.RoomID, Mode: recording.Mode(row.Mode), CreatedAt: row.CreatedAt, UpdatedAt: row.UpdatedAt,
+		ID: r.ID, RoomID: r.RoomID, Mode: recording.Mode(r.Mode), CreatedAt: r.CreatedAt, UpdatedAt: r.UpdatedAt,
 	}
-	if err := json.Unmarshal(row.Options, &rec.Options); err != nil {
-		return nil, fmt.Errorf("options of recording %s: %w", row.ID, err)
+	if err := json.Unmarshal(r.Options, &rec.Options); err != nil {
+		return nil, fmt.Errorf("options of recording %s: %w", r.ID, err)
 	}
-	return recording.Restore(rec, recording.Status(row.Status), orEmpty(row.WorkerID), recording.EgressStatus(orEmpty(egress))), nil
-}
-
-func orNil(s string) *string {
-	if s == "" {
-		return nil
-	}
-	return &s
+	return recording.Restore(rec, recording.State{
+		Status: recording.Status(r.Status), WorkerID: orEmpty(r.WorkerID), Process: orEmpty(r.ExternalProcessID),
+		Egress: recording.EgressStatus(orEmpty(row.Egress)), Unsure: row.Unsure != nil && *row.Unsure,
+	}), nil
 }
 
 func orEmpty(s *string) string {

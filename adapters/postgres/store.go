@@ -27,7 +27,14 @@ var q = db.New()
 // transaction; a program that notes no jobs leaves it nil.
 type Store struct {
 	Pool   *pgxpool.Pool
-	Outbox func(pgx.Tx) ports.Jobs
+	Outbox func(pgx.Tx) Outbox
+}
+
+// Outbox is the job queue of one transaction.
+type Outbox interface {
+	ports.Jobs
+	// Flush stores what was noted. It is called at the end of the transaction.
+	Flush(ctx context.Context) error
 }
 
 var _ ports.Store = (*Store)(nil)
@@ -39,10 +46,15 @@ func (s *Store) Repos() ports.Repos { return repos(s.Pool) }
 func (s *Store) InTx(ctx context.Context, fn func(ports.Repos) error) error {
 	err := pgx.BeginFunc(ctx, s.Pool, func(tx pgx.Tx) error {
 		r := repos(tx)
-		if s.Outbox != nil {
-			r.Jobs = s.Outbox(tx)
+		if s.Outbox == nil {
+			return fn(r)
 		}
-		return fn(r)
+		jobs := s.Outbox(tx)
+		r.Jobs = jobs
+		if err := fn(r); err != nil {
+			return err
+		}
+		return jobs.Flush(ctx)
 	})
 	return translate(err, "transaction")
 }
@@ -58,7 +70,7 @@ func (s *Store) Ping(ctx context.Context) error {
 func repos(c conn) ports.Repos {
 	return ports.Repos{
 		Users: users{c}, Staff: staff{c}, Sessions: sessions{c}, UsedTokens: usedTokens{c}, Rooms: rooms{c}, Accesses: roomAccesses{c},
-		Recordings: recordings{c}, Events: events{c}, Audit: auditLog{c}, Throttle: throttle{c}, Lobby: lobbies{c}, Callbacks: callbacks{c},
+		Recordings: recordings{c}, Events: events{c}, Notices: notices{c}, Audit: auditLog{c}, Throttle: throttle{c}, Lobby: lobbies{c}, Callbacks: callbacks{c},
 	}
 }
 

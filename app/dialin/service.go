@@ -1,9 +1,11 @@
 package dialin
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -22,6 +24,7 @@ type Service struct {
 	Rooms   ports.OpenRooms
 	DialIns ports.DialIns
 	Config  Config
+	Now     func() time.Time
 	Log     *slog.Logger
 }
 
@@ -33,12 +36,12 @@ func roomOf(name string) (uuid.UUID, bool) {
 
 // RoomStarted takes it that LiveKit opened a room. A room that is not ours is no
 // error: the sender could do nothing about it.
-func (s *Service) RoomStarted(ctx context.Context, name string) error {
-	id, ok := roomOf(name)
+func (s *Service) RoomStarted(ctx context.Context, e ports.ConferenceEvent) error {
+	id, ok := roomOf(e.Room)
 	if !ok || !s.Config.Enabled {
 		return nil
 	}
-	return s.Store.InTx(ctx, func(r ports.Repos) error {
+	return s.once(ctx, e, func(r ports.Repos) error {
 		if _, err := r.Rooms.Get(ctx, id); err != nil {
 			return fault.IgnoreMissing(err)
 		}
@@ -46,20 +49,37 @@ func (s *Service) RoomStarted(ctx context.Context, name string) error {
 	})
 }
 
-// RoomFinished takes it that LiveKit closed a room, which was opened under the
-// id that opened is. Nobody waits for it or is let into it any more.
-func (s *Service) RoomFinished(ctx context.Context, name, opened string) error {
-	id, ok := roomOf(name)
+// RoomFinished takes it that LiveKit closed a room. Nobody waits for it or is let
+// into it any more.
+func (s *Service) RoomFinished(ctx context.Context, e ports.ConferenceEvent) error {
+	id, ok := roomOf(e.Room)
 	if !ok {
 		return nil
 	}
-	return s.Store.InTx(ctx, func(r ports.Repos) error {
+	return s.once(ctx, e, func(r ports.Repos) error {
 		if s.Config.Enabled {
-			if err := r.Jobs.CloseDialIn(ctx, id, opened); err != nil {
+			if err := r.Jobs.CloseDialIn(ctx, id, e.Opened); err != nil {
 				return err
 			}
 		}
 		return r.Lobby.Clear(ctx, id)
+	})
+}
+
+// once writes the event down and applies it in one transaction, unless it was
+// written down before: a late second delivery must not clear the lobby of a room
+// that was opened again.
+func (s *Service) once(ctx context.Context, e ports.ConferenceEvent, fn func(ports.Repos) error) error {
+	kept, err := ports.Kept(ports.FromLiveKit, e.Room, cmp.Or(e.ID, e.Name+" "+e.Opened), struct{ Name, Opened string }{e.Name, e.Opened})
+	if err != nil {
+		return err
+	}
+	return s.Store.InTx(ctx, func(r ports.Repos) error {
+		fresh, err := r.Events.Keep(ctx, s.Now(), true, kept)
+		if err != nil || fresh == 0 {
+			return err
+		}
+		return fn(r)
 	})
 }
 

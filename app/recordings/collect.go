@@ -14,16 +14,15 @@ import (
 // (livekit.md §9) to where the recording is: sent for while it runs, recalled
 // when it is over. It never decides anything about the recording.
 func (s *Service) Collect(ctx context.Context, id uuid.UUID) error {
-	repo := s.Store.Repos().Recordings
-	rec, err := repo.Get(ctx, id)
+	rec, err := s.Store.Repos().Recordings.Get(ctx, id)
 	if err != nil {
 		return fault.IgnoreMissing(err)
 	}
 	room := rec.RoomID.String()
 	switch {
-	case !rec.Running() && rec.Collector() != "":
+	case !rec.State().Running() && rec.Collector() != "":
 		return fault.IgnoreMissing(s.Agents.Recall(ctx, room, rec.Collector()))
-	case !rec.Running(), rec.Collector() != "", !s.collects(rec):
+	case !rec.State().Running(), rec.Collector() != "", !s.collects(rec):
 		return nil
 	}
 	agent, err := s.Agents.Dispatch(ctx, s.Config.Collector, room, rec.ID.String())
@@ -31,13 +30,13 @@ func (s *Service) Collect(ctx context.Context, id uuid.UUID) error {
 		return err
 	}
 	ctx = context.WithoutCancel(ctx) // what was sent for has to be written down
-	rec, err = repo.Update(ctx, id, s.Now(), func(r *recording.Recording) error {
+	rec, err = s.change(ctx, id, func(r *recording.Recording) error {
 		if r.Collector() == "" {
 			r.CollectedBy(agent)
 		}
 		return nil
 	})
-	if err == nil && rec.Running() && rec.Collector() == agent {
+	if err == nil && rec.State().Running() && rec.Collector() == agent {
 		return nil
 	}
 	// It ended meanwhile, somebody else was faster, or nobody would recall it.

@@ -1,13 +1,13 @@
 package recordings
 
 import (
+	"cmp"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -38,6 +38,7 @@ func (s *Service) StorageHook(ctx context.Context, body []byte) (Outcome, error)
 	outcome, refused := Ignored, error(nil)
 	for _, e := range events {
 		got, err := s.storageEvent(ctx, e)
+		got, err = s.tolerate(ctx, got, err)
 		var f *fault.Error
 		switch {
 		case err != nil && (!errors.As(err, &f) || f.Kind == fault.Unavailable):
@@ -54,6 +55,23 @@ func (s *Service) StorageHook(ctx context.Context, body []byte) (Outcome, error)
 	return outcome, refused
 }
 
+// tolerate passes over a record that was refused because there is nothing left to
+// do about it, if the installation wants that: a sender that keeps what is refused
+// would offer it for ever, and nothing behind it.
+func (s *Service) tolerate(ctx context.Context, outcome Outcome, err error) (Outcome, error) {
+	var f *fault.Error
+	if !s.Config.Tolerant || !errors.As(err, &f) || f.Code != codeUnknown && f.Code != codeNotSavable {
+		return outcome, err
+	}
+	s.Log.WarnContext(ctx, "a storage event is of no use", "fault", f.Code, "recording", f.Subject)
+	return Ignored, nil
+}
+
+const (
+	codeUnknown    = "storage_recording"
+	codeNotSavable = "recording_not_savable"
+)
+
 // storageEvent applies one record (recording.md §4).
 func (s *Service) storageEvent(ctx context.Context, e ports.StorageEvent) (Outcome, error) {
 	if e.Bucket != s.Config.Bucket {
@@ -69,61 +87,82 @@ func (s *Service) storageEvent(ctx context.Context, e ports.StorageEvent) (Outco
 	if !ok {
 		return Ignored, nil
 	}
+	kept, err := ports.Kept(ports.FromStorage, addr.ID.String(), e.Key+" "+e.Sequencer, struct{}{})
+	if err != nil {
+		return "", err
+	}
 	rec, err := s.Store.Repos().Recordings.Get(ctx, addr.ID)
 	if errors.Is(err, fault.NotFound) {
-		return "", fault.New(fault.NotFound, "storage_recording")
+		return "", fault.About(fault.NotFound, codeUnknown, addr.ID.String())
 	} else if err != nil {
 		return "", err
 	}
 	if rec.Status() == recording.Initiated {
 		// Our own start is not committed yet. It will find the event; the sender
 		// is told what the contract says.
-		if err := s.keep(ctx, ports.FromStorage, addr.ID.String(), e.Sequencer, struct{}{}); err != nil {
+		if err := s.keep(ctx, kept); err != nil {
 			return "", err
 		}
 		if err := s.settle(ctx, ports.FromStorage, addr.ID.String()); err != nil {
 			return "", err
 		}
 	}
-	if !rec.Status().Savable() {
-		return "", fault.About(fault.Forbidden, "recording_not_savable", addr.ID.String())
+	if !rec.Savable() {
+		return "", notSavable(rec.ID)
 	}
-	saved, err := s.complete(ctx, rec)
-	if err != nil {
-		return "", err
+	saved, err := s.complete(ctx, rec, kept)
+	if err == nil && !saved {
+		err = s.keep(ctx, kept)
 	}
-	if !saved {
-		return Processed, s.keep(ctx, ports.FromStorage, addr.ID.String(), e.Sequencer, struct{}{})
-	}
-	return Processed, nil
+	return Processed, err
+}
+
+func notSavable(id uuid.UUID) error {
+	return fault.About(fault.Forbidden, codeNotSavable, id.String())
 }
 
 // complete makes the recording saved once its object is in the bucket. It
 // reports false, and changes nothing, while the object cannot be seen there.
 // fault.Forbidden when the recording may not become saved any more.
-func (s *Service) complete(ctx context.Context, rec *recording.Recording) (saved bool, err error) {
+func (s *Service) complete(ctx context.Context, rec *recording.Recording, e ports.KeptEvent) (saved bool, err error) {
 	if s.Config.VerifyObject {
-		object, err := s.Objects.Stat(ctx, rec.Key(s.Config.Folder))
-		if errors.Is(err, fault.NotFound) || errors.Is(err, fault.Unavailable) {
+		presence, err := s.look(ctx, rec)
+		if presence != recording.Seen {
 			s.Log.WarnContext(ctx, "the object of a recording cannot be seen; it will be looked for again",
 				"recording", rec.ID, "error", err)
 			return false, nil
-		} else if err != nil {
-			return false, err
-		}
-		if object.Size == 0 {
-			s.Log.WarnContext(ctx, "the object of a recording is empty", "recording", rec.ID)
-			return false, nil
 		}
 	}
-	_, err = s.change(ctx, rec.ID, func(r *recording.Recording) error {
-		if !r.Status().Savable() {
-			return fault.About(fault.Forbidden, "recording_not_savable", r.ID.String())
+	_, err = s.take(ctx, e, rec.ID, func(r *recording.Recording) error {
+		if !r.Savable() {
+			return notSavable(r.ID)
 		}
 		return r.Save()
 	})
 	return err == nil, err
 }
+
+// look looks for the object of a recording. The error says why it was not seen.
+func (s *Service) look(ctx context.Context, rec *recording.Recording) (recording.Presence, error) {
+	ctx, cancel := context.WithTimeout(ctx, lookPatience)
+	defer cancel()
+	object, err := s.Objects.Stat(ctx, rec.Key(s.Config.Folder))
+	switch {
+	case errors.Is(err, fault.NotFound):
+		return recording.Absent, err
+	case err != nil:
+		return recording.NotLooked, err
+	case object.Size == 0:
+		return recording.Absent, errEmpty
+	}
+	return recording.Seen, nil
+}
+
+// lookPatience is how long the store may take to tell about one object: a sender
+// of events is waiting.
+const lookPatience = 3 * time.Second
+
+var errEmpty = errors.New("the object is empty")
 
 // egressFact is what is kept of an egress event.
 type egressFact struct {
@@ -131,23 +170,28 @@ type egressFact struct {
 	Elsewhere bool
 }
 
-// EgressEvent takes what LiveKit says of an egress. An egress that nobody here
-// asked for is no error: the sender could do nothing about it.
-func (s *Service) EgressEvent(ctx context.Context, e ports.Egress) error {
+// EgressEvent takes what LiveKit says of an egress, in the event with this id. An
+// egress that nobody here asked for is no error: the sender could do nothing about
+// it.
+func (s *Service) EgressEvent(ctx context.Context, eventID string, e ports.Egress) error {
 	if e.ID == "" || strings.ContainsRune(e.ID, 0) { // none that could have been given to us
 		return nil
 	}
-	recordings := s.Store.Repos().Recordings
-	id, err := recordings.ByWorker(ctx, e.ID)
+	said := egressFact{e.Status, e.Elsewhere}
+	kept, err := ports.Kept(ports.FromLiveKit, e.ID, cmp.Or(eventID, string(e.Status)), said)
+	if err != nil {
+		return err
+	}
+	id, err := s.Store.Repos().Recordings.ByWorker(ctx, e.ID)
 	if err == nil {
-		return s.observe(ctx, id, egressFact{e.Status, e.Elsewhere})
+		return s.observe(ctx, id, kept, said)
 	} else if !errors.Is(err, fault.NotFound) {
 		return err
 	}
 	// The start may not be committed yet, or never will be: it may have failed
 	// half-way. The event waits for it, and settle looks a second time because
 	// the commit may have happened since.
-	if err := s.keep(ctx, ports.FromLiveKit, e.ID, string(e.Status), egressFact{e.Status, e.Elsewhere}); err != nil {
+	if err := s.keep(ctx, kept); err != nil {
 		return err
 	}
 	if err := s.settle(ctx, ports.FromLiveKit, e.ID); err != nil {
@@ -184,36 +228,63 @@ func (s *Service) stopAbandoned(ctx context.Context, e ports.Egress) error {
 }
 
 // observe applies what LiveKit says of the egress of a recording.
-func (s *Service) observe(ctx context.Context, id uuid.UUID, fact egressFact) error {
-	rec, err := s.change(ctx, id, func(r *recording.Recording) error {
-		r.Observe(fact.Status)
+func (s *Service) observe(ctx context.Context, id uuid.UUID, e ports.KeptEvent, said egressFact) error {
+	rec, err := s.take(ctx, e, id, func(r *recording.Recording) error {
+		r.Observe(said.Status)
 		return nil
 	})
 	if err != nil {
 		return err
 	}
-	if s.Config.StorageEvents || !fact.Status.Produced() || fact.Elsewhere || !rec.Status().Savable() {
+	if s.Config.StorageEvents || !said.Status.Produced() || said.Elsewhere || !rec.Savable() {
 		return nil
 	}
-	_, err = s.complete(ctx, rec)
+	_, err = s.complete(ctx, rec, e)
 	if errors.Is(err, fault.Forbidden) { // somebody else was faster
 		return nil
 	}
 	return err
 }
 
-// keep writes an event down until it can be applied. Deliveries of one event
-// share subject and mark.
-func (s *Service) keep(ctx context.Context, source ports.EventSource, subject, mark string, fact any) error {
-	payload, err := json.Marshal(fact)
-	if err != nil {
-		return fmt.Errorf("keep event: %w", err)
+// keep writes an event down until it can be applied.
+func (s *Service) keep(ctx context.Context, e ports.KeptEvent) error {
+	_, err := s.Store.Repos().Events.Keep(ctx, s.Now(), false, e)
+	return err
+}
+
+// processFact is what is kept of a call of the summary service.
+type processFact struct{ Succeeded bool }
+
+// ProcessEvent takes how a job of the summary service ended. Everything but the
+// end of a transcript, and a job that nobody here asked for, is no error: the
+// sender could do nothing about it (recording.md §6).
+func (s *Service) ProcessEvent(ctx context.Context, job, kind, status string) error {
+	if kind != "transcript" || status != "success" && status != "failure" || strings.ContainsRune(job, 0) {
+		return nil
 	}
-	// The mark is whatever a stranger sent; its hash can be stored.
-	sum := sha256.Sum256([]byte(mark))
-	return s.Store.Repos().Events.Keep(ctx, ports.KeptEvent{
-		Source: source, ID: subject + "/" + hex.EncodeToString(sum[:16]), Subject: subject, Payload: payload,
-	}, s.Now())
+	said := processFact{Succeeded: status == "success"}
+	kept, err := ports.Kept(ports.FromSummary, job, status, said)
+	if err != nil {
+		return err
+	}
+	id, err := s.Store.Repos().Recordings.ByProcess(ctx, job)
+	if errors.Is(err, fault.NotFound) { // the answer that named the job may not be committed yet
+		if err := s.keep(ctx, kept); err != nil {
+			return err
+		}
+		return s.settle(ctx, ports.FromSummary, job)
+	} else if err != nil {
+		return err
+	}
+	return s.endProcess(ctx, id, kept, said)
+}
+
+func (s *Service) endProcess(ctx context.Context, id uuid.UUID, e ports.KeptEvent, said processFact) error {
+	_, err := s.take(ctx, e, id, func(r *recording.Recording) error {
+		r.EndProcess(said.Succeeded)
+		return nil
+	})
+	return err
 }
 
 // settle applies what is kept for a subject, as far as it can be applied now.
@@ -224,27 +295,19 @@ func (s *Service) settle(ctx context.Context, source ports.EventSource, subject 
 		return err
 	}
 	var id uuid.UUID
-	if source == ports.FromLiveKit {
+	switch source {
+	case ports.FromLiveKit:
 		id, err = repos.Recordings.ByWorker(ctx, subject)
-	} else {
+	case ports.FromSummary:
+		id, err = repos.Recordings.ByProcess(ctx, subject)
+	case ports.FromStorage:
 		id, err = uuid.Parse(subject)
 	}
-	if errors.Is(err, fault.NotFound) {
-		return nil
-	} else if err != nil {
-		return err
+	if err != nil {
+		return fault.IgnoreMissing(err)
 	}
 	for _, e := range events {
-		done := true
-		if source == ports.FromLiveKit {
-			var fact egressFact
-			if err := json.Unmarshal(e.Payload, &fact); err != nil {
-				return fmt.Errorf("kept event %s: %w", e.ID, err)
-			}
-			err = s.observe(ctx, id, fact)
-		} else {
-			done, err = s.settleStorage(ctx, id)
-		}
+		done, err := s.settleOne(ctx, id, e)
 		if err != nil {
 			return err
 		}
@@ -257,22 +320,42 @@ func (s *Service) settle(ctx context.Context, source ports.EventSource, subject 
 	return nil
 }
 
+// settleOne applies one kept event. It reports whether the event is of no more
+// use.
+func (s *Service) settleOne(ctx context.Context, id uuid.UUID, e ports.KeptEvent) (done bool, err error) {
+	switch e.Source {
+	case ports.FromLiveKit:
+		var said egressFact
+		if err := json.Unmarshal(e.Payload, &said); err != nil {
+			return false, fmt.Errorf("kept event %s: %w", e.ID, err)
+		}
+		return true, s.observe(ctx, id, e, said)
+	case ports.FromSummary:
+		var said processFact
+		if err := json.Unmarshal(e.Payload, &said); err != nil {
+			return false, fmt.Errorf("kept event %s: %w", e.ID, err)
+		}
+		return true, s.endProcess(ctx, id, e, said)
+	case ports.FromStorage:
+	}
+	return s.settleStorage(ctx, id, e)
+}
+
 // settleStorage applies a kept storage event. It reports whether the event is
 // of no more use.
-func (s *Service) settleStorage(ctx context.Context, id uuid.UUID) (done bool, err error) {
+func (s *Service) settleStorage(ctx context.Context, id uuid.UUID, e ports.KeptEvent) (done bool, err error) {
 	rec, err := s.Store.Repos().Recordings.Get(ctx, id)
-	if errors.Is(err, fault.NotFound) {
+	switch {
+	case errors.Is(err, fault.NotFound):
 		return true, nil
-	} else if err != nil {
+	case err != nil:
 		return false, err
-	}
-	if rec.Status() == recording.Initiated {
+	case rec.Status() == recording.Initiated:
 		return false, nil
-	}
-	if !rec.Status().Savable() {
+	case !rec.Savable():
 		return true, nil
 	}
-	done, err = s.complete(ctx, rec)
+	done, err = s.complete(ctx, rec, e)
 	if errors.Is(err, fault.Forbidden) {
 		return true, nil
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"sync"
 	"time"
 
 	"meetd/domain/fault"
@@ -13,7 +14,11 @@ import (
 
 const (
 	// page is how many recordings are looked at in one query.
-	page = 100
+	page = 500
+	// sideBySide is how many of them are decided at the same time.
+	sideBySide = 16
+	// longestPause is between two looks at a recording that cannot be decided.
+	longestPause = time.Hour
 	// waitingAtMost is how many kept events are tried again in one go, the
 	// newest first: an old one waits for something that will not come.
 	waitingAtMost = 1000
@@ -45,17 +50,46 @@ func (s *Service) settleAll(ctx context.Context) error {
 	return errors.Join(append(errs, err)...)
 }
 
+// world is what LiveKit says of all that it has.
+type world struct {
+	asked    bool // it answered
+	byWorker map[string]ports.Egress
+	byFile   map[string]ports.Egress
+}
+
+// survey asks LiveKit once for everything. That it does not answer is no reason
+// not to look at the bucket.
+func (s *Service) survey(ctx context.Context) (world, error) {
+	list, err := s.Recorder.List(ctx)
+	if err != nil {
+		return world{}, err
+	}
+	w := world{asked: true, byWorker: make(map[string]ports.Egress, len(list)), byFile: make(map[string]ports.Egress, len(list))}
+	for _, e := range list {
+		w.byWorker[e.ID] = e
+		for _, f := range e.Files {
+			w.byFile[f] = e
+		}
+	}
+	return w, nil
+}
+
+// finishAll decides the recordings that have been silent for a while, and ends
+// egresses that nobody wants.
 func (s *Service) finishAll(ctx context.Context) error {
-	var errs []error
+	now := s.Now() // what begins after this is not in the survey
+	w, err := s.survey(ctx)
+	errs := []error{err}
+	for _, e := range w.byWorker {
+		errs = append(errs, s.stopAbandoned(ctx, e))
+	}
 	var last *recording.Recording
 	for {
-		list, err := s.Store.Repos().Recordings.Unfinished(ctx, s.Now().Add(-s.Config.Patience), last, page)
+		list, err := s.Store.Repos().Recordings.Unfinished(ctx, now.Add(-s.Config.Patience), now, last, page)
 		if err != nil {
 			return errors.Join(append(errs, err)...)
 		}
-		for _, rec := range list {
-			errs = append(errs, s.finish(ctx, rec))
-		}
+		errs = append(errs, s.finishPage(ctx, w, list))
 		if len(list) < page {
 			return errors.Join(errs...)
 		}
@@ -63,99 +97,80 @@ func (s *Service) finishAll(ctx context.Context) error {
 	}
 }
 
-// finish decides one recording that has been silent for a while.
-func (s *Service) finish(ctx context.Context, rec *recording.Recording) error {
-	egresses, err := s.Recorder.OfRoom(ctx, rec.RoomID.String())
-	if err != nil {
-		return err
+// finishPage decides some recordings side by side: most of the time goes into
+// waiting for the store.
+func (s *Service) finishPage(ctx context.Context, w world, list []*recording.Recording) error {
+	open, roomsErr := map[string]bool{}, error(nil)
+	if w.asked && len(list) > 0 {
+		rooms := make([]string, len(list))
+		for i, rec := range list {
+			rooms[i] = rec.RoomID.String()
+		}
+		slices.Sort(rooms)
+		open, roomsErr = s.Rooms.Among(ctx, slices.Compact(rooms))
 	}
-	key := rec.Key(s.Config.Folder)
-	at := slices.IndexFunc(egresses, func(e ports.Egress) bool {
-		return e.ID == rec.WorkerID() || (rec.WorkerID() == "" && slices.Contains(e.Files, key))
+	work := make(chan *recording.Recording)
+	errs := make([]error, sideBySide)
+	var wg sync.WaitGroup
+	for i := range errs {
+		wg.Go(func() {
+			for rec := range work {
+				found := w.of(rec, rec.Key(s.Config.Folder))
+				found.RoomOpen = roomsErr != nil || open[rec.RoomID.String()]
+				errs[i] = errors.Join(errs[i], s.finish(ctx, rec, found))
+			}
+		})
+	}
+	for _, rec := range list {
+		work <- rec
+	}
+	close(work)
+	wg.Wait()
+	return errors.Join(append(errs, roomsErr)...)
+}
+
+// of is what LiveKit says of one recording, whose egress may not have been
+// written down.
+func (w world) of(rec *recording.Recording, key string) recording.Evidence {
+	e, ok := w.byWorker[rec.State().WorkerID]
+	if rec.WorkerID() == "" {
+		e, ok = w.byFile[key]
+	}
+	if !ok {
+		return recording.Evidence{Asked: w.asked}
+	}
+	return recording.Evidence{Asked: true, Egress: e.Status, WorkerID: e.ID, Elsewhere: e.Elsewhere}
+}
+
+// finish decides one recording, or leaves it for later.
+func (s *Service) finish(ctx context.Context, rec *recording.Recording, found recording.Evidence) error {
+	var lookErr error
+	switch {
+	case !found.NeedsObject():
+	case !s.Config.VerifyObject:
+		found.Object = recording.Unreadable
+	default:
+		if found.Object, lookErr = s.look(ctx, rec); found.Object == recording.Absent {
+			lookErr = nil
+		}
+	}
+	if found.Object == recording.NotLooked && !found.Asked {
+		return lookErr
+	}
+	undecided := false
+	seen := rec.UpdatedAt
+	rec, err := s.together(ctx, rec.ID, func(r *recording.Recording) error {
+		if !r.UpdatedAt.Equal(seen) { // somebody else was faster
+			return nil
+		}
+		undecided = r.Conclude(found, s.Now())
+		return nil
 	})
 	switch {
-	case at < 0 && rec.Status() == recording.Initiated:
-		_, err := s.change(ctx, rec.ID, (*recording.Recording).FailStart)
-		return ignoreConflict(err)
-	case at < 0:
-		return s.finishByObject(ctx, rec)
+	case errors.Is(err, fault.NotFound): // deleted meanwhile
+		return lookErr
+	case err == nil && undecided && !rec.Changed() && found.Object != recording.NotLooked:
+		err = s.Store.Repos().Recordings.LookAgain(ctx, rec.ID, s.Now(), s.Config.Patience, longestPause)
 	}
-	e := egresses[at]
-	if rec.Status() == recording.Initiated {
-		if err := s.begin(ctx, rec.ID, e.ID); err != nil {
-			return ignoreConflict(err)
-		}
-	}
-	if err := s.observe(ctx, rec.ID, egressFact{e.Status, e.Elsewhere}); err != nil {
-		return err
-	}
-	switch {
-	case !e.Status.Ended():
-		return nil
-	case e.Elsewhere:
-		return s.awaitObject(ctx, rec)
-	case e.Status.Produced() && !s.Config.VerifyObject: // LiveKit's word is all there is
-		_, err := s.complete(ctx, rec)
-		if errors.Is(err, fault.Forbidden) {
-			return nil
-		}
-		return err
-	}
-	return s.finishByObject(ctx, rec)
-}
-
-// awaitObject frees the room of a recording whose file went to LiveKit's backup
-// storage. It is saved when somebody has brought the file into the bucket.
-func (s *Service) awaitObject(ctx context.Context, rec *recording.Recording) error {
-	_, err := s.change(ctx, rec.ID, func(r *recording.Recording) error {
-		if r.Status() == recording.Active {
-			return r.Stop()
-		}
-		return nil
-	})
-	if err != nil || !rec.Status().Savable() {
-		return err
-	}
-	object, err := s.Objects.Stat(ctx, rec.Key(s.Config.Folder))
-	if err != nil || object.Size == 0 {
-		return fault.IgnoreMissing(err)
-	}
-	_, err = s.change(ctx, rec.ID, func(r *recording.Recording) error {
-		if !r.Status().Savable() {
-			return nil
-		}
-		return r.Save()
-	})
-	return err
-}
-
-// finishByObject decides a recording whose egress is over or forgotten: the
-// file is there, or it will never be. A store that cannot be read has none.
-func (s *Service) finishByObject(ctx context.Context, rec *recording.Recording) error {
-	found := false
-	if s.Config.VerifyObject {
-		object, err := s.Objects.Stat(ctx, rec.Key(s.Config.Folder))
-		if err != nil && !errors.Is(err, fault.NotFound) {
-			return err
-		}
-		found = err == nil && object.Size > 0
-	}
-	_, err := s.change(ctx, rec.ID, func(r *recording.Recording) error {
-		switch {
-		case !r.Status().Savable():
-			return nil
-		case found:
-			return r.Save()
-		}
-		return r.Abort()
-	})
-	return err
-}
-
-// ignoreConflict takes a lost race for success: somebody else decided.
-func ignoreConflict(err error) error {
-	if errors.Is(err, fault.Conflict) {
-		return nil
-	}
-	return err
+	return errors.Join(lookErr, err)
 }

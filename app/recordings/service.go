@@ -24,6 +24,7 @@ type Config struct {
 	Folder         string           // RECORDING_OUTPUT_FOLDER
 	Bucket         string           // AWS_STORAGE_BUCKET_NAME
 	StorageEvents  bool             // the store reports saved objects; else the end of the egress counts
+	Tolerant       bool             // take storage events of no use, instead of refusing them
 	VerifyObject   bool             // look at the object before calling it saved
 	ExpirationDays int              // 0: never
 	Collector      string           // name of the agent that collects metadata; empty: METADATA_COLLECTOR_ENABLED is off
@@ -38,11 +39,14 @@ type Service struct {
 	Objects       ports.Objects
 	Agents        ports.Agents
 	Calls         ports.RoomCalls
+	Rooms         ports.OpenRooms
 	StorageEvents ports.StorageEvents
 	Config        Config
 	Now           func() time.Time
 	NewID         func() uuid.UUID
 	Log           *slog.Logger
+
+	inbound gathering
 }
 
 // Available is fault.NotFound when recording is switched off.
@@ -74,8 +78,7 @@ func (s *Service) Start(ctx context.Context, u *user.User, identifier string, mo
 		return nil, fault.About(fault.Invalid, "recording_request", string(mode))
 	}
 	rec := recording.New(s.NewID(), rm.ID, mode, options, s.Now())
-	repo := s.Store.Repos().Recordings
-	if err := repo.Create(ctx, rec, u.ID, s.NewID()); err != nil {
+	if err := s.Store.Repos().Recordings.Create(ctx, rec, u.ID, s.NewID()); err != nil {
 		if errors.Is(err, fault.Conflict) {
 			return nil, fault.About(fault.Conflict, "recording_open", rm.Slug)
 		}
@@ -84,7 +87,7 @@ func (s *Service) Start(ctx context.Context, u *user.User, identifier string, mo
 	worker, startErr := s.Recorder.Start(ctx, rec)
 	ctx = context.WithoutCancel(ctx)
 	if startErr != nil {
-		_, err := repo.Update(ctx, rec.ID, s.Now(), (*recording.Recording).FailStart)
+		_, err := s.change(ctx, rec.ID, (*recording.Recording).FailStart)
 		return nil, &fault.Error{
 			Kind: fault.Upstream, Code: "recording_start", Subject: rm.Slug, Err: errors.Join(startErr, err),
 		}
@@ -103,36 +106,10 @@ func (s *Service) begin(ctx context.Context, id uuid.UUID, worker string) error 
 	)
 }
 
-// change applies fn to a recording, lets the participants know, and sends for or
-// recalls the agent that goes with it.
-func (s *Service) change(ctx context.Context, id uuid.UUID, fn func(*recording.Recording) error) (*recording.Recording, error) {
-	var rec *recording.Recording
-	err := s.Store.InTx(ctx, func(r ports.Repos) error {
-		var err error
-		running, limited := false, false
-		if rec, err = r.Recordings.Update(ctx, id, s.Now(), func(rec *recording.Recording) error {
-			running, limited = rec.Running(), rec.Limited()
-			return fn(rec)
-		}); err != nil {
-			return err
-		}
-		if rec.Limited() && !limited {
-			if err := r.Jobs.AnnounceLimit(ctx, rec.ID); err != nil {
-				return err
-			}
-		}
-		if rec.Running() != running && (s.collects(rec) || rec.Collector() != "") {
-			if err := r.Jobs.CollectMetadata(ctx, rec.ID); err != nil {
-				return err
-			}
-		}
-		return r.Jobs.ShowRecording(ctx, rec.RoomID)
-	})
-	return rec, err
-}
-
 // Stop ends the active recording of the room. What the egress answered decides
-// the state, unless an event was faster: its word stands.
+// the state, unless an event was faster: its word stands. Where it did not say
+// that it will end, it is asked again by a job, and what came of the recording is
+// found out later.
 func (s *Service) Stop(ctx context.Context, u *user.User, identifier string) (*room.Room, error) {
 	rm, err := s.privileged(ctx, u, identifier)
 	if err != nil {
@@ -162,12 +139,13 @@ func (s *Service) Stop(ctx context.Context, u *user.User, identifier string) (*r
 	return rm, err
 }
 
-// StopEgress ends an egress whose recording is gone. One that is over is no error.
+// StopEgress ends an egress that nobody wants. One that is over is no error.
 func (s *Service) StopEgress(ctx context.Context, worker string) error {
-	if _, err := s.Recorder.Stop(ctx, worker); err != nil && !errors.Is(err, fault.NotFound) {
-		return err
+	_, err := s.Recorder.Stop(ctx, worker)
+	if errors.Is(err, fault.NotFound) || errors.Is(err, fault.Conflict) {
+		return nil
 	}
-	return nil
+	return err
 }
 
 // View is a recording as its administrators see it.
@@ -206,47 +184,4 @@ func (s *Service) Get(ctx context.Context, u *user.User, id uuid.UUID) (View, er
 		v.ExpiresAt = &at
 	}
 	return v, nil
-}
-
-// Show writes into the metadata of the LiveKit room how far its newest
-// recording is; participants' clients read it there (livekit.md §5). A room
-// that is not open has nobody to tell.
-func (s *Service) Show(ctx context.Context, roomID uuid.UUID) error {
-	rec, err := s.Store.Repos().Recordings.LatestOf(ctx, roomID)
-	if errors.Is(err, fault.NotFound) {
-		return nil
-	} else if err != nil {
-		return err
-	}
-	var set map[string]any
-	var remove []string
-	switch {
-	case rec.Egress().Ended(), !rec.Status().Open() && rec.Status() != recording.Stopped:
-		remove = []string{"recording_mode", "recording_status"}
-	case rec.Egress() == recording.EgressEnding:
-		set = map[string]any{"recording_status": "saving"}
-	case rec.Egress() == recording.EgressActive:
-		set = map[string]any{"recording_mode": rec.ShownMode(), "recording_status": "started"}
-	default:
-		set = map[string]any{"recording_mode": rec.ShownMode(), "recording_status": "starting"}
-	}
-	err = s.Conference.MergeMetadata(ctx, roomID.String(), set, remove)
-	if errors.Is(err, fault.NotFound) {
-		return nil
-	}
-	return err
-}
-
-// AnnounceLimit tells the participants that the recording reached the longest
-// that it may be (livekit.md §5). In a room that is not open nobody is told.
-func (s *Service) AnnounceLimit(ctx context.Context, id uuid.UUID) error {
-	rec, err := s.Store.Repos().Recordings.Get(ctx, id)
-	if err != nil {
-		return fault.IgnoreMissing(err)
-	}
-	message := `{"type": "screenRecordingLimitReached"}`
-	if rec.Mode == recording.Transcript {
-		message = `{"type": "transcriptionLimitReached"}`
-	}
-	return fault.IgnoreMissing(s.Calls.Call(ctx, rec.RoomID.String(), []byte(message)))
 }

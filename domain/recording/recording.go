@@ -95,7 +95,10 @@ type Recording struct {
 	process  string
 	egress   EgressStatus
 	unsure   bool
-	limited  bool // since it was restored
+
+	stored  State // as it was restored
+	rewrote bool  // its options changed since
+	limited bool  // since it was restored
 }
 
 // Options is what was asked for at the start, kept as stored: language,
@@ -133,6 +136,7 @@ func (r *Recording) CollectedBy(id string) {
 		r.Options = Options{}
 	}
 	r.Options[collector] = id
+	r.rewrote = true
 }
 
 // New makes an initiated recording.
@@ -155,8 +159,15 @@ type State struct {
 // Restore rebuilds a stored recording. r must not be used afterwards.
 func Restore(r Recording, s State) *Recording {
 	r.status, r.workerID, r.process, r.egress, r.unsure = s.Status, s.WorkerID, s.Process, s.Egress, s.Unsure
+	r.stored = s
 	return &r
 }
+
+// Stored is the state it was restored with.
+func (r *Recording) Stored() State { return r.stored }
+
+// Changed reports whether there is something to be stored.
+func (r *Recording) Changed() bool { return r.rewrote || r.State() != r.stored }
 
 // State is what has to be stored to restore it.
 func (r *Recording) State() State { return State{r.status, r.workerID, r.process, r.egress, r.unsure} }
@@ -175,8 +186,8 @@ func (r *Recording) Egress() EgressStatus { return r.egress }
 func (r *Recording) Unsure() bool { return r.unsure }
 
 // Running reports whether there may be something to record still.
-func (r *Recording) Running() bool {
-	return !r.egress.Ended() && (r.status == Active || r.status == Stopped || r.status == FailedToStop)
+func (s State) Running() bool {
+	return !s.Egress.Ended() && (s.Status == Active || s.Status == Stopped || s.Status == FailedToStop)
 }
 
 // Savable reports whether the recording may still become saved.

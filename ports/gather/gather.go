@@ -41,12 +41,12 @@ func (g *Gatherer[T]) Do(ctx context.Context, item T) error {
 	leads := !g.busy
 	g.busy = true
 	g.mu.Unlock()
-	// Whoever begins does the first batch, which is his own, himself; the others
-	// must not wait for his request, nor depend on its context.
-	if leads {
-		g.work(ctx, g.next())
+	// Whoever begins does the first batch himself, which saves a goroutine where
+	// there is no load. The others must not depend on his request.
+	if free := context.WithoutCancel(ctx); leads {
+		g.work(free, g.next())
 		if batch := g.next(); batch != nil {
-			go g.workOn(context.WithoutCancel(ctx), batch)
+			go g.workOn(free, batch)
 		}
 	}
 	select {

@@ -1,5 +1,8 @@
--- name: EventKeep :exec
-INSERT INTO meetd.kept_event (source, event_id, subject, payload, received_at) VALUES ($1, $2, $3, $4, $5)
+-- name: EventsKeep :execrows
+INSERT INTO meetd.kept_event (source, event_id, subject, payload, received_at, applied_at)
+SELECT
+    unnest(sqlc.arg(sources)::text[]), unnest(sqlc.arg(ids)::text[]), unnest(sqlc.arg(subjects)::text[]),
+    unnest(sqlc.arg(payloads)::text[])::jsonb, sqlc.arg(received_at), sqlc.narg(applied_at)::timestamptz
 ON CONFLICT (source, event_id) DO NOTHING;
 
 -- name: EventsWaiting :many

@@ -7,26 +7,31 @@ INSERT INTO meet_recording_access (id, created_at, updated_at, team, role, recor
 VALUES ($1, $2, $2, '', $3, $4, $5);
 
 -- name: RecordingGet :one
-SELECT sqlc.embed(r), s.egress
+SELECT sqlc.embed(r), s.egress, s.unsure
 FROM meet_recording r LEFT JOIN meetd.recording_state s ON s.recording_id = r.id
 WHERE r.id = $1;
 
--- name: RecordingGetForUpdate :one
-SELECT sqlc.embed(r), s.egress
+-- name: RecordingsLock :many
+-- In one order for all, so that two who lock several cannot wait for each other.
+SELECT sqlc.embed(r), s.egress, s.unsure
 FROM meet_recording r LEFT JOIN meetd.recording_state s ON s.recording_id = r.id
-WHERE r.id = $1
+WHERE r.id = ANY(sqlc.arg(ids)::uuid[])
+ORDER BY r.id
 FOR UPDATE OF r;
 
 -- name: RecordingIDByWorker :one
 SELECT id FROM meet_recording WHERE worker_id = sqlc.arg(worker_id)::text;
 
+-- name: RecordingIDByProcess :one
+SELECT id FROM meet_recording WHERE external_process_id = sqlc.arg(process)::text;
+
 -- name: RecordingActiveOfRoom :one
-SELECT sqlc.embed(r), s.egress
+SELECT sqlc.embed(r), s.egress, s.unsure
 FROM meet_recording r LEFT JOIN meetd.recording_state s ON s.recording_id = r.id
 WHERE r.room_id = $1 AND r.status = 'active';
 
 -- name: RecordingLatestOfRoom :one
-SELECT sqlc.embed(r), s.egress
+SELECT sqlc.embed(r), s.egress, s.unsure
 FROM meet_recording r LEFT JOIN meetd.recording_state s ON s.recording_id = r.id
 WHERE r.room_id = $1
 ORDER BY r.created_at DESC, r.id
@@ -36,25 +41,53 @@ LIMIT 1;
 SELECT role FROM meet_recording_access WHERE recording_id = $1 AND user_id = sqlc.arg(user_id)::uuid;
 
 -- name: RecordingsUnfinished :many
--- Open or stopped ones that have not changed for a while, oldest first, a page
--- at a time.
-SELECT sqlc.embed(r), s.egress
+-- Those without an end that have not changed for a while and are due to be looked
+-- at, oldest first, a page at a time. The second half is for those that may have
+-- stopped, which are few and rare.
+SELECT sqlc.embed(r), s.egress, s.unsure
 FROM meet_recording r LEFT JOIN meetd.recording_state s ON s.recording_id = r.id
-WHERE r.status IN ('initiated', 'active', 'stopped')
+WHERE r.id IN (
+    SELECT o.id FROM meet_recording o WHERE o.status IN ('initiated', 'active', 'stopped')
+    UNION ALL
+    SELECT u.recording_id FROM meetd.recording_state u WHERE u.unsure
+  )
+  AND (r.status IN ('initiated', 'active', 'stopped') OR r.status = 'failed_to_stop')
   AND r.updated_at < sqlc.arg(before)
+  AND (s.look_at IS NULL OR s.look_at <= sqlc.arg(now))
   AND (r.created_at, r.id) > (sqlc.arg(after_created)::timestamptz, sqlc.arg(after_id)::uuid)
 ORDER BY r.created_at, r.id
 LIMIT sqlc.arg(page);
 
--- name: RecordingSetStatus :exec
-UPDATE meet_recording SET status = $2, worker_id = $3, updated_at = $4 WHERE id = $1;
+-- name: RecordingsSet :exec
+UPDATE meet_recording r SET
+    status = u.status, worker_id = nullif(u.worker, ''), external_process_id = nullif(u.process, ''),
+    options = u.options::jsonb, updated_at = u.updated_at
+FROM (
+    SELECT
+        unnest(sqlc.arg(ids)::uuid[]) AS id,
+        unnest(sqlc.arg(statuses)::text[]) AS status,
+        unnest(sqlc.arg(workers)::text[]) AS worker,
+        unnest(sqlc.arg(processes)::text[]) AS process,
+        unnest(sqlc.arg(options)::text[]) AS options,
+        unnest(sqlc.arg(updated_ats)::timestamptz[]) AS updated_at
+) u
+WHERE r.id = u.id;
 
--- name: RecordingSetOptions :exec
-UPDATE meet_recording SET options = $2 WHERE id = $1;
+-- name: RecordingStatesSet :exec
+-- What changed is looked at anew.
+INSERT INTO meetd.recording_state (recording_id, egress, unsure, updated_at)
+SELECT unnest(sqlc.arg(ids)::uuid[]), unnest(sqlc.arg(egresses)::text[]), unnest(sqlc.arg(unsures)::boolean[]), sqlc.arg(now)
+ON CONFLICT (recording_id) DO UPDATE SET
+    egress = excluded.egress, unsure = excluded.unsure, updated_at = excluded.updated_at, looks = 0, look_at = NULL;
 
--- name: RecordingStateSet :exec
-INSERT INTO meetd.recording_state (recording_id, egress, updated_at) VALUES ($1, $2, $3)
-ON CONFLICT (recording_id) DO UPDATE SET egress = excluded.egress, updated_at = excluded.updated_at;
+-- name: RecordingLookAgain :exec
+-- Each time twice as late as the time before, up to a limit; all in seconds.
+INSERT INTO meetd.recording_state AS s (recording_id, looks, look_at, updated_at)
+VALUES (sqlc.arg(id), 1, sqlc.arg(now)::timestamptz + make_interval(secs => sqlc.arg(pause)::float8), sqlc.arg(now))
+ON CONFLICT (recording_id) DO UPDATE SET
+    looks = s.looks + 1,
+    look_at = sqlc.arg(now)::timestamptz
+        + make_interval(secs => least(sqlc.arg(pause)::float8 * 2 ^ least(s.looks, 20), sqlc.arg(longest)::float8));
 
 -- name: MediaChecks :many
 -- All that decides about downloads, for many browsers in one round trip: the

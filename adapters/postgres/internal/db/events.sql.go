@@ -38,30 +38,6 @@ func (q *Queries) EventDeleteOld(ctx context.Context, db DBTX, receivedAt time.T
 	return result.RowsAffected(), nil
 }
 
-const eventKeep = `-- name: EventKeep :exec
-INSERT INTO meetd.kept_event (source, event_id, subject, payload, received_at) VALUES ($1, $2, $3, $4, $5)
-ON CONFLICT (source, event_id) DO NOTHING
-`
-
-type EventKeepParams struct {
-	Source     string
-	EventID    string
-	Subject    string
-	Payload    json.RawMessage
-	ReceivedAt time.Time
-}
-
-func (q *Queries) EventKeep(ctx context.Context, db DBTX, arg EventKeepParams) error {
-	_, err := db.Exec(ctx, eventKeep,
-		arg.Source,
-		arg.EventID,
-		arg.Subject,
-		arg.Payload,
-		arg.ReceivedAt,
-	)
-	return err
-}
-
 const eventSubjectsWaiting = `-- name: EventSubjectsWaiting :many
 SELECT source, subject FROM meetd.kept_event
 WHERE applied_at IS NULL AND received_at >= $1
@@ -98,6 +74,38 @@ func (q *Queries) EventSubjectsWaiting(ctx context.Context, db DBTX, arg EventSu
 		return nil, err
 	}
 	return items, nil
+}
+
+const eventsKeep = `-- name: EventsKeep :execrows
+INSERT INTO meetd.kept_event (source, event_id, subject, payload, received_at, applied_at)
+SELECT
+    unnest($1::text[]), unnest($2::text[]), unnest($3::text[]),
+    unnest($4::text[])::jsonb, $5, $6::timestamptz
+ON CONFLICT (source, event_id) DO NOTHING
+`
+
+type EventsKeepParams struct {
+	Sources    []string
+	Ids        []string
+	Subjects   []string
+	Payloads   []string
+	ReceivedAt time.Time
+	AppliedAt  *time.Time
+}
+
+func (q *Queries) EventsKeep(ctx context.Context, db DBTX, arg EventsKeepParams) (int64, error) {
+	result, err := db.Exec(ctx, eventsKeep,
+		arg.Sources,
+		arg.Ids,
+		arg.Subjects,
+		arg.Payloads,
+		arg.ReceivedAt,
+		arg.AppliedAt,
+	)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
 }
 
 const eventsWaiting = `-- name: EventsWaiting :many

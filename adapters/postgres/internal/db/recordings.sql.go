@@ -101,7 +101,7 @@ func (q *Queries) RecordingAccessInsert(ctx context.Context, db DBTX, arg Record
 }
 
 const recordingActiveOfRoom = `-- name: RecordingActiveOfRoom :one
-SELECT r.id, r.created_at, r.updated_at, r.status, r.worker_id, r.room_id, r.mode, r.options, r.external_process_id, s.egress
+SELECT r.id, r.created_at, r.updated_at, r.status, r.worker_id, r.room_id, r.mode, r.options, r.external_process_id, s.egress, s.unsure
 FROM meet_recording r LEFT JOIN meetd.recording_state s ON s.recording_id = r.id
 WHERE r.room_id = $1 AND r.status = 'active'
 `
@@ -109,6 +109,7 @@ WHERE r.room_id = $1 AND r.status = 'active'
 type RecordingActiveOfRoomRow struct {
 	MeetRecording MeetRecording
 	Egress        *string
+	Unsure        *bool
 }
 
 func (q *Queries) RecordingActiveOfRoom(ctx context.Context, db DBTX, roomID uuid.UUID) (RecordingActiveOfRoomRow, error) {
@@ -125,12 +126,13 @@ func (q *Queries) RecordingActiveOfRoom(ctx context.Context, db DBTX, roomID uui
 		&i.MeetRecording.Options,
 		&i.MeetRecording.ExternalProcessID,
 		&i.Egress,
+		&i.Unsure,
 	)
 	return i, err
 }
 
 const recordingGet = `-- name: RecordingGet :one
-SELECT r.id, r.created_at, r.updated_at, r.status, r.worker_id, r.room_id, r.mode, r.options, r.external_process_id, s.egress
+SELECT r.id, r.created_at, r.updated_at, r.status, r.worker_id, r.room_id, r.mode, r.options, r.external_process_id, s.egress, s.unsure
 FROM meet_recording r LEFT JOIN meetd.recording_state s ON s.recording_id = r.id
 WHERE r.id = $1
 `
@@ -138,6 +140,7 @@ WHERE r.id = $1
 type RecordingGetRow struct {
 	MeetRecording MeetRecording
 	Egress        *string
+	Unsure        *bool
 }
 
 func (q *Queries) RecordingGet(ctx context.Context, db DBTX, id uuid.UUID) (RecordingGetRow, error) {
@@ -154,38 +157,20 @@ func (q *Queries) RecordingGet(ctx context.Context, db DBTX, id uuid.UUID) (Reco
 		&i.MeetRecording.Options,
 		&i.MeetRecording.ExternalProcessID,
 		&i.Egress,
+		&i.Unsure,
 	)
 	return i, err
 }
 
-const recordingGetForUpdate = `-- name: RecordingGetForUpdate :one
-SELECT r.id, r.created_at, r.updated_at, r.status, r.worker_id, r.room_id, r.mode, r.options, r.external_process_id, s.egress
-FROM meet_recording r LEFT JOIN meetd.recording_state s ON s.recording_id = r.id
-WHERE r.id = $1
-FOR UPDATE OF r
+const recordingIDByProcess = `-- name: RecordingIDByProcess :one
+SELECT id FROM meet_recording WHERE external_process_id = $1::text
 `
 
-type RecordingGetForUpdateRow struct {
-	MeetRecording MeetRecording
-	Egress        *string
-}
-
-func (q *Queries) RecordingGetForUpdate(ctx context.Context, db DBTX, id uuid.UUID) (RecordingGetForUpdateRow, error) {
-	row := db.QueryRow(ctx, recordingGetForUpdate, id)
-	var i RecordingGetForUpdateRow
-	err := row.Scan(
-		&i.MeetRecording.ID,
-		&i.MeetRecording.CreatedAt,
-		&i.MeetRecording.UpdatedAt,
-		&i.MeetRecording.Status,
-		&i.MeetRecording.WorkerID,
-		&i.MeetRecording.RoomID,
-		&i.MeetRecording.Mode,
-		&i.MeetRecording.Options,
-		&i.MeetRecording.ExternalProcessID,
-		&i.Egress,
-	)
-	return i, err
+func (q *Queries) RecordingIDByProcess(ctx context.Context, db DBTX, process string) (uuid.UUID, error) {
+	row := db.QueryRow(ctx, recordingIDByProcess, process)
+	var id uuid.UUID
+	err := row.Scan(&id)
+	return id, err
 }
 
 const recordingIDByWorker = `-- name: RecordingIDByWorker :one
@@ -228,7 +213,7 @@ func (q *Queries) RecordingInsert(ctx context.Context, db DBTX, arg RecordingIns
 }
 
 const recordingLatestOfRoom = `-- name: RecordingLatestOfRoom :one
-SELECT r.id, r.created_at, r.updated_at, r.status, r.worker_id, r.room_id, r.mode, r.options, r.external_process_id, s.egress
+SELECT r.id, r.created_at, r.updated_at, r.status, r.worker_id, r.room_id, r.mode, r.options, r.external_process_id, s.egress, s.unsure
 FROM meet_recording r LEFT JOIN meetd.recording_state s ON s.recording_id = r.id
 WHERE r.room_id = $1
 ORDER BY r.created_at DESC, r.id
@@ -238,6 +223,7 @@ LIMIT 1
 type RecordingLatestOfRoomRow struct {
 	MeetRecording MeetRecording
 	Egress        *string
+	Unsure        *bool
 }
 
 func (q *Queries) RecordingLatestOfRoom(ctx context.Context, db DBTX, roomID uuid.UUID) (RecordingLatestOfRoomRow, error) {
@@ -254,8 +240,36 @@ func (q *Queries) RecordingLatestOfRoom(ctx context.Context, db DBTX, roomID uui
 		&i.MeetRecording.Options,
 		&i.MeetRecording.ExternalProcessID,
 		&i.Egress,
+		&i.Unsure,
 	)
 	return i, err
+}
+
+const recordingLookAgain = `-- name: RecordingLookAgain :exec
+INSERT INTO meetd.recording_state AS s (recording_id, looks, look_at, updated_at)
+VALUES ($1, 1, $2::timestamptz + make_interval(secs => $3::float8), $2)
+ON CONFLICT (recording_id) DO UPDATE SET
+    looks = s.looks + 1,
+    look_at = $2::timestamptz
+        + make_interval(secs => least($3::float8 * 2 ^ least(s.looks, 20), $4::float8))
+`
+
+type RecordingLookAgainParams struct {
+	ID      uuid.UUID
+	Now     time.Time
+	Pause   float64
+	Longest float64
+}
+
+// Each time twice as late as the time before, up to a limit; all in seconds.
+func (q *Queries) RecordingLookAgain(ctx context.Context, db DBTX, arg RecordingLookAgainParams) error {
+	_, err := db.Exec(ctx, recordingLookAgain,
+		arg.ID,
+		arg.Now,
+		arg.Pause,
+		arg.Longest,
+	)
+	return err
 }
 
 const recordingRole = `-- name: RecordingRole :one
@@ -274,69 +288,134 @@ func (q *Queries) RecordingRole(ctx context.Context, db DBTX, arg RecordingRoleP
 	return role, err
 }
 
-const recordingSetOptions = `-- name: RecordingSetOptions :exec
-UPDATE meet_recording SET options = $2 WHERE id = $1
+const recordingStatesSet = `-- name: RecordingStatesSet :exec
+INSERT INTO meetd.recording_state (recording_id, egress, unsure, updated_at)
+SELECT unnest($1::uuid[]), unnest($2::text[]), unnest($3::boolean[]), $4
+ON CONFLICT (recording_id) DO UPDATE SET
+    egress = excluded.egress, unsure = excluded.unsure, updated_at = excluded.updated_at, looks = 0, look_at = NULL
 `
 
-type RecordingSetOptionsParams struct {
-	ID      uuid.UUID
-	Options json.RawMessage
+type RecordingStatesSetParams struct {
+	Ids      []uuid.UUID
+	Egresses []string
+	Unsures  []bool
+	Now      time.Time
 }
 
-func (q *Queries) RecordingSetOptions(ctx context.Context, db DBTX, arg RecordingSetOptionsParams) error {
-	_, err := db.Exec(ctx, recordingSetOptions, arg.ID, arg.Options)
-	return err
-}
-
-const recordingSetStatus = `-- name: RecordingSetStatus :exec
-UPDATE meet_recording SET status = $2, worker_id = $3, updated_at = $4 WHERE id = $1
-`
-
-type RecordingSetStatusParams struct {
-	ID        uuid.UUID
-	Status    string
-	WorkerID  *string
-	UpdatedAt time.Time
-}
-
-func (q *Queries) RecordingSetStatus(ctx context.Context, db DBTX, arg RecordingSetStatusParams) error {
-	_, err := db.Exec(ctx, recordingSetStatus,
-		arg.ID,
-		arg.Status,
-		arg.WorkerID,
-		arg.UpdatedAt,
+// What changed is looked at anew.
+func (q *Queries) RecordingStatesSet(ctx context.Context, db DBTX, arg RecordingStatesSetParams) error {
+	_, err := db.Exec(ctx, recordingStatesSet,
+		arg.Ids,
+		arg.Egresses,
+		arg.Unsures,
+		arg.Now,
 	)
 	return err
 }
 
-const recordingStateSet = `-- name: RecordingStateSet :exec
-INSERT INTO meetd.recording_state (recording_id, egress, updated_at) VALUES ($1, $2, $3)
-ON CONFLICT (recording_id) DO UPDATE SET egress = excluded.egress, updated_at = excluded.updated_at
+const recordingsLock = `-- name: RecordingsLock :many
+SELECT r.id, r.created_at, r.updated_at, r.status, r.worker_id, r.room_id, r.mode, r.options, r.external_process_id, s.egress, s.unsure
+FROM meet_recording r LEFT JOIN meetd.recording_state s ON s.recording_id = r.id
+WHERE r.id = ANY($1::uuid[])
+ORDER BY r.id
+FOR UPDATE OF r
 `
 
-type RecordingStateSetParams struct {
-	RecordingID uuid.UUID
-	Egress      string
-	UpdatedAt   time.Time
+type RecordingsLockRow struct {
+	MeetRecording MeetRecording
+	Egress        *string
+	Unsure        *bool
 }
 
-func (q *Queries) RecordingStateSet(ctx context.Context, db DBTX, arg RecordingStateSetParams) error {
-	_, err := db.Exec(ctx, recordingStateSet, arg.RecordingID, arg.Egress, arg.UpdatedAt)
+// In one order for all, so that two who lock several cannot wait for each other.
+func (q *Queries) RecordingsLock(ctx context.Context, db DBTX, ids []uuid.UUID) ([]RecordingsLockRow, error) {
+	rows, err := db.Query(ctx, recordingsLock, ids)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []RecordingsLockRow
+	for rows.Next() {
+		var i RecordingsLockRow
+		if err := rows.Scan(
+			&i.MeetRecording.ID,
+			&i.MeetRecording.CreatedAt,
+			&i.MeetRecording.UpdatedAt,
+			&i.MeetRecording.Status,
+			&i.MeetRecording.WorkerID,
+			&i.MeetRecording.RoomID,
+			&i.MeetRecording.Mode,
+			&i.MeetRecording.Options,
+			&i.MeetRecording.ExternalProcessID,
+			&i.Egress,
+			&i.Unsure,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const recordingsSet = `-- name: RecordingsSet :exec
+UPDATE meet_recording r SET
+    status = u.status, worker_id = nullif(u.worker, ''), external_process_id = nullif(u.process, ''),
+    options = u.options::jsonb, updated_at = u.updated_at
+FROM (
+    SELECT
+        unnest($1::uuid[]) AS id,
+        unnest($2::text[]) AS status,
+        unnest($3::text[]) AS worker,
+        unnest($4::text[]) AS process,
+        unnest($5::text[]) AS options,
+        unnest($6::timestamptz[]) AS updated_at
+) u
+WHERE r.id = u.id
+`
+
+type RecordingsSetParams struct {
+	Ids        []uuid.UUID
+	Statuses   []string
+	Workers    []string
+	Processes  []string
+	Options    []string
+	UpdatedAts []time.Time
+}
+
+func (q *Queries) RecordingsSet(ctx context.Context, db DBTX, arg RecordingsSetParams) error {
+	_, err := db.Exec(ctx, recordingsSet,
+		arg.Ids,
+		arg.Statuses,
+		arg.Workers,
+		arg.Processes,
+		arg.Options,
+		arg.UpdatedAts,
+	)
 	return err
 }
 
 const recordingsUnfinished = `-- name: RecordingsUnfinished :many
-SELECT r.id, r.created_at, r.updated_at, r.status, r.worker_id, r.room_id, r.mode, r.options, r.external_process_id, s.egress
+SELECT r.id, r.created_at, r.updated_at, r.status, r.worker_id, r.room_id, r.mode, r.options, r.external_process_id, s.egress, s.unsure
 FROM meet_recording r LEFT JOIN meetd.recording_state s ON s.recording_id = r.id
-WHERE r.status IN ('initiated', 'active', 'stopped')
+WHERE r.id IN (
+    SELECT o.id FROM meet_recording o WHERE o.status IN ('initiated', 'active', 'stopped')
+    UNION ALL
+    SELECT u.recording_id FROM meetd.recording_state u WHERE u.unsure
+  )
+  AND (r.status IN ('initiated', 'active', 'stopped') OR r.status = 'failed_to_stop')
   AND r.updated_at < $1
-  AND (r.created_at, r.id) > ($2::timestamptz, $3::uuid)
+  AND (s.look_at IS NULL OR s.look_at <= $2)
+  AND (r.created_at, r.id) > ($3::timestamptz, $4::uuid)
 ORDER BY r.created_at, r.id
-LIMIT $4
+LIMIT $5
 `
 
 type RecordingsUnfinishedParams struct {
 	Before       time.Time
+	Now          *time.Time
 	AfterCreated time.Time
 	AfterID      uuid.UUID
 	Page         int32
@@ -345,13 +424,16 @@ type RecordingsUnfinishedParams struct {
 type RecordingsUnfinishedRow struct {
 	MeetRecording MeetRecording
 	Egress        *string
+	Unsure        *bool
 }
 
-// Open or stopped ones that have not changed for a while, oldest first, a page
-// at a time.
+// Those without an end that have not changed for a while and are due to be looked
+// at, oldest first, a page at a time. The second half is for those that may have
+// stopped, which are few and rare.
 func (q *Queries) RecordingsUnfinished(ctx context.Context, db DBTX, arg RecordingsUnfinishedParams) ([]RecordingsUnfinishedRow, error) {
 	rows, err := db.Query(ctx, recordingsUnfinished,
 		arg.Before,
+		arg.Now,
 		arg.AfterCreated,
 		arg.AfterID,
 		arg.Page,
@@ -374,6 +456,7 @@ func (q *Queries) RecordingsUnfinished(ctx context.Context, db DBTX, arg Recordi
 			&i.MeetRecording.Options,
 			&i.MeetRecording.ExternalProcessID,
 			&i.Egress,
+			&i.Unsure,
 		); err != nil {
 			return nil, err
 		}

@@ -1,0 +1,36 @@
+package postgres
+
+import (
+	"context"
+	"time"
+
+	"meetd/adapters/postgres/internal/db"
+	"meetd/ports"
+)
+
+type notices struct{ c conn }
+
+func (r notices) Add(ctx context.Context, now time.Time, list ...ports.Notice) error {
+	arg := db.NoticesAddParams{CreatedAt: now}
+	for _, n := range list {
+		arg.Recordings = append(arg.Recordings, n.Recording)
+		arg.Kinds = append(arg.Kinds, string(n.Kind))
+		arg.Recipients = append(arg.Recipients, n.Recipient)
+	}
+	return translate(q.NoticesAdd(ctx, r.c, arg), "notice")
+}
+
+func (r notices) Open(ctx context.Context, n ports.Notice) (bool, error) {
+	open, err := q.NoticeOpen(ctx, r.c, db.NoticeOpenParams{RecordingID: n.Recording, Kind: string(n.Kind), Recipient: n.Recipient})
+	return open, translate(err, "notice")
+}
+
+func (r notices) Done(ctx context.Context, n ports.Notice, now time.Time) (int, error) {
+	if err := q.NoticeDone(ctx, r.c, db.NoticeDoneParams{
+		RecordingID: n.Recording, Kind: string(n.Kind), Recipient: n.Recipient, DoneAt: &now,
+	}); err != nil {
+		return 0, translate(err, "notice")
+	}
+	left, err := q.NoticesOpen(ctx, r.c, n.Recording)
+	return int(left), translate(err, "notice")
+}

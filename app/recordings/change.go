@@ -1,0 +1,173 @@
+package recordings
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+
+	"meetd/domain/fault"
+	"meetd/domain/recording"
+	"meetd/ports"
+	"meetd/ports/gather"
+)
+
+const (
+	// inOneGo is how many share a transaction at most.
+	inOneGo = 128
+	// commitPatience is how long such a transaction may take.
+	commitPatience = 10 * time.Second
+)
+
+// fact is something that happened to a recording.
+type fact struct {
+	id    uuid.UUID
+	apply func(*recording.Recording) error
+	event *ports.KeptEvent // who said so, to be written down; nil: we did
+	// What came of it.
+	rec *recording.Recording
+	err error
+}
+
+// gathering lets events that come at the same time share a transaction.
+type gathering struct {
+	once sync.Once
+	g    *gather.Gatherer[*fact]
+}
+
+// take is change for an event. It returns when the event and its effect are
+// committed, together with those of others.
+func (s *Service) take(ctx context.Context, e ports.KeptEvent, id uuid.UUID, fn func(*recording.Recording) error) (*recording.Recording, error) {
+	return s.join(ctx, &fact{id: id, apply: fn, event: &e})
+}
+
+// together is change, in a transaction shared with others.
+func (s *Service) together(ctx context.Context, id uuid.UUID, fn func(*recording.Recording) error) (*recording.Recording, error) {
+	return s.join(ctx, &fact{id: id, apply: fn})
+}
+
+func (s *Service) join(ctx context.Context, f *fact) (*recording.Recording, error) {
+	s.inbound.once.Do(func() {
+		s.inbound.g = gather.New(inOneGo, func(ctx context.Context, facts []*fact) {
+			ctx, cancel := context.WithTimeout(ctx, commitPatience)
+			defer cancel()
+			s.commitAll(ctx, facts)
+		})
+	})
+	if err := s.inbound.g.Do(ctx, f); err != nil {
+		return nil, err
+	}
+	return f.rec, f.err
+}
+
+// change applies fn to a recording and notes what follows from that. fault.NotFound
+// for an unknown one; on fn's error nothing is changed.
+func (s *Service) change(ctx context.Context, id uuid.UUID, fn func(*recording.Recording) error) (*recording.Recording, error) {
+	f := &fact{id: id, apply: fn}
+	if err := s.commit(ctx, []*fact{f}); err != nil {
+		return nil, err
+	}
+	return f.rec, f.err
+}
+
+// commitAll commits facts together; if that fails, one by one, so that each gets
+// an error of its own only.
+func (s *Service) commitAll(ctx context.Context, facts []*fact) {
+	err := s.commit(ctx, facts)
+	if err == nil {
+		return
+	}
+	for i, f := range facts {
+		f.err = err
+		if len(facts) > 1 {
+			if err := s.commit(ctx, facts[i:i+1]); err != nil {
+				f.err = err
+			}
+		}
+	}
+}
+
+// commit applies facts, in their order, in one transaction. Its error is for all
+// of them; each has its own besides.
+func (s *Service) commit(ctx context.Context, facts []*fact) error {
+	return s.Store.InTx(ctx, func(r ports.Repos) error {
+		ids := make([]uuid.UUID, len(facts))
+		for i, f := range facts {
+			ids[i] = f.id
+		}
+		recs, err := r.Recordings.Lock(ctx, ids...)
+		if err != nil {
+			return err
+		}
+		var events []ports.KeptEvent
+		for _, f := range facts {
+			if f.rec, f.err = applied(recs[f.id], f.apply); f.err != nil {
+				continue
+			}
+			recs[f.id] = f.rec
+			if f.event != nil {
+				events = append(events, *f.event)
+			}
+		}
+		var changed []*recording.Recording
+		for _, f := range facts {
+			rec := recs[f.id]
+			if rec == nil || !rec.Changed() {
+				continue
+			}
+			delete(recs, f.id)
+			changed = append(changed, rec)
+			if err := s.follow(ctx, r, rec); err != nil {
+				return err
+			}
+		}
+		now := s.Now()
+		if err := r.Recordings.Save(ctx, now, changed...); err != nil {
+			return err
+		}
+		_, err = r.Events.Keep(ctx, now, true, events...)
+		return err
+	})
+}
+
+// applied gives the recording after fn; rec itself stays as it is.
+func applied(rec *recording.Recording, fn func(*recording.Recording) error) (*recording.Recording, error) {
+	if rec == nil {
+		return nil, fault.New(fault.NotFound, "recording")
+	}
+	after := *rec
+	if err := fn(&after); err != nil {
+		return nil, err
+	}
+	return &after, nil
+}
+
+// follow notes what follows from a change.
+func (s *Service) follow(ctx context.Context, r ports.Repos, rec *recording.Recording) error {
+	was, is := rec.Stored(), rec.State()
+	if rec.Limited() {
+		if err := r.Jobs.AnnounceLimit(ctx, rec.ID); err != nil {
+			return err
+		}
+	}
+	if is.Running() != was.Running() && (s.collects(rec) || rec.Collector() != "") {
+		if err := r.Jobs.CollectMetadata(ctx, rec.ID); err != nil {
+			return err
+		}
+	}
+	if is.Unsure && !was.Unsure && is.WorkerID != "" {
+		if err := r.Jobs.StopEgress(ctx, is.WorkerID); err != nil {
+			return err
+		}
+	}
+	if is.Status == recording.Saved {
+		if err := r.Jobs.NotifyOf(ctx, rec.ID); err != nil {
+			return err
+		}
+	}
+	if is.Status == was.Status && is.Egress == was.Egress {
+		return nil
+	}
+	return r.Jobs.ShowRecording(ctx, rec.RoomID)
+}

@@ -1,0 +1,34 @@
+package ports
+
+import (
+	"context"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// Notice is one thing to be told about a saved recording.
+type Notice struct {
+	Recording uuid.UUID
+	Kind      NoticeKind
+	Recipient uuid.UUID // the account; uuid.Nil for the summary service
+}
+
+// NoticeKind is the way in which something is told.
+type NoticeKind string
+
+// The kinds of notices, as stored.
+const (
+	MailNotice    NoticeKind = "mail"
+	SummaryNotice NoticeKind = "summary"
+)
+
+// Notices keeps who is still to be told about a recording.
+type Notices interface {
+	// Add notes things to be told; one that is there already stays as it is.
+	Add(ctx context.Context, now time.Time, notices ...Notice) error
+	// Open reports whether this is still to be told.
+	Open(ctx context.Context, n Notice) (bool, error)
+	// Done notes that it was told, and how much is left for the recording.
+	Done(ctx context.Context, n Notice, now time.Time) (left int, err error)
+}
