@@ -446,6 +446,7 @@ func TestValues(t *testing.T) {
 		{"DJANGO_EMAIL_FROM=Meet <a@b.fr>", func(c *Config) any { return c.Mail.From }, "Meet <a@b.fr>"},
 		{"DJANGO_EMAIL_BRAND_NAME=Visio", func(c *Config) any { return c.Mail.Brand }, "Visio"},
 		{"DJANGO_EMAIL_LOGO_IMG=https://x/l.png", func(c *Config) any { return c.Mail.Logo }, "https://x/l.png"},
+		{"DJANGO_EMAIL_SUPPORT_EMAIL=help@meet.fr", func(c *Config) any { return c.Mail.Support }, "help@meet.fr"},
 		{"DJANGO_EMAIL_DOMAIN=meet.fr", func(c *Config) any { return c.Mail.Domain }, "meet.fr"},
 		{"DJANGO_EMAIL_APP_BASE_URL=https://meet.fr", func(c *Config) any { return c.Mail.BaseURL }, "https://meet.fr"},
 		{"MEETD_INVITATION_THROTTLE_RATES=3/d", func(c *Config) any { return c.Mail.InvitationRate }, ports.Rate{Count: 3, Period: 24 * time.Hour}},

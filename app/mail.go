@@ -23,6 +23,7 @@ type Mail struct {
 	From           string
 	Brand          string
 	Logo           string // URL; empty: none
+	Support        string // address that helps; empty: none
 	Domain         string // of the link that people read
 	BaseURL        string // of the link that people click
 	InvitationRate ports.Rate
@@ -43,6 +44,7 @@ func loadMail(r *reader) Mail {
 		From:           r.text("DJANGO_EMAIL_FROM", "from@example.com"),
 		Brand:          r.text("DJANGO_EMAIL_BRAND_NAME", ""),
 		Logo:           r.text("DJANGO_EMAIL_LOGO_IMG", ""),
+		Support:        r.text("DJANGO_EMAIL_SUPPORT_EMAIL", ""),
 		Domain:         r.text("DJANGO_EMAIL_DOMAIN", ""),
 		BaseURL:        r.text("DJANGO_EMAIL_APP_BASE_URL", ""),
 		InvitationRate: r.rate("MEETD_INVITATION_THROTTLE_RATES", "60/hour"),
@@ -64,6 +66,6 @@ func newMailer(m Mail) *mail.Sender {
 	return mail.New(mail.Config{
 		Host: orDefault(m.Host, "localhost"), Port: m.Port, User: m.User, Password: m.Password.Reveal(),
 		STARTTLS: m.STARTTLS, TLS: m.TLS, Timeout: mailTimeout,
-		From: m.From, Brand: m.Brand, Logo: m.Logo, Domain: m.Domain, BaseURL: m.BaseURL,
+		From: m.From, Brand: m.Brand, Logo: m.Logo, Support: m.Support, Domain: m.Domain, BaseURL: m.BaseURL,
 	})
 }

@@ -1,6 +1,9 @@
 package ports
 
-import "context"
+import (
+	"context"
+	"time"
+)
 
 // Invitation asks people into a meeting that is under way (integrations.md §1).
 type Invitation struct {
@@ -10,9 +13,23 @@ type Invitation struct {
 	Slug     string   // of the room
 }
 
+// RecordingReady tells an owner that a recording can be downloaded
+// (integrations.md §1).
+type RecordingReady struct {
+	To             string    // address
+	Language       string    // code, e.g. fr-fr
+	Room           string    // name
+	At             time.Time // when the recording began, in the owner's zone
+	Link           string    // to the page of the recording
+	ExpirationDays int       // how long the file stays; 0: for ever
+}
+
 // Mailer sends mail.
 type Mailer interface {
 	// Invite sends one message to all addresses. fault.Invalid when the server
 	// refuses it for good, fault.Upstream when it may work later.
 	Invite(ctx context.Context, i Invitation) error
+	// RecordingReady sends one message. Its faults are those of Invite; To
+	// must not be empty.
+	RecordingReady(ctx context.Context, r RecordingReady) error
 }

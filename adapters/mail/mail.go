@@ -29,6 +29,7 @@ type Config struct {
 	From    string
 	Brand   string
 	Logo    string // URL; empty: none
+	Support string // address that helps; empty: none
 	Domain  string // beginning of the link that people read
 	BaseURL string // beginning of the link that people click
 }
@@ -43,20 +44,34 @@ func New(c Config) *Sender { return &Sender{c} }
 
 // Invite sends an invitation.
 func (s *Sender) Invite(ctx context.Context, i ports.Invitation) error {
-	subject, plain, html, err := s.c.invitation(i)
+	l, err := s.c.invitation(i)
 	if err != nil {
 		return err
 	}
+	return s.post(ctx, l, func(m *mail.Msg) error { return m.Bcc(i.To...) })
+}
+
+// RecordingReady tells an owner of a recording where it is.
+func (s *Sender) RecordingReady(ctx context.Context, r ports.RecordingReady) error {
+	l, err := s.c.recordingReady(r)
+	if err != nil {
+		return err
+	}
+	return s.post(ctx, l, func(m *mail.Msg) error { return m.To(r.To) })
+}
+
+// post sends a letter to whom address names.
+func (s *Sender) post(ctx context.Context, l letter, address func(*mail.Msg) error) error {
 	m := mail.NewMsg()
 	if err := m.From(s.c.From); err != nil {
 		return fmt.Errorf("DJANGO_EMAIL_FROM: %w", err)
 	}
-	if err := m.Bcc(i.To...); err != nil {
+	if err := address(m); err != nil {
 		return fault.Wrap(fault.Invalid, "mail", err)
 	}
-	m.Subject(subject)
-	m.SetBodyString(mail.TypeTextPlain, plain)
-	m.AddAlternativeString(mail.TypeTextHTML, html)
+	m.Subject(l.subject)
+	m.SetBodyString(mail.TypeTextPlain, l.plain)
+	m.AddAlternativeString(mail.TypeTextHTML, l.html)
 	return s.send(ctx, m)
 }
 

@@ -31,7 +31,7 @@ func start(t *testing.T, o mailbox.Options) (*mailbox.Server, Config) {
 	t.Cleanup(func() { _ = box.Close() })
 	return box, Config{
 		Host: box.Host, Port: box.Port, Roots: box.Roots, Timeout: 10 * time.Second, From: "Meet <noreply@meet.example.org>",
-		Brand: "Meet <&>", Logo: "https://meet.example.org/logo.png", Domain: "meet.example.org", BaseURL: "https://meet.example.org",
+		Brand: "Meet <&>", Support: "help@example.org", Logo: "https://meet.example.org/logo.png", Domain: "meet.example.org", BaseURL: "https://meet.example.org",
 	}
 }
 
@@ -128,10 +128,13 @@ func TestLanguages(t *testing.T) {
 			t.Errorf("%s: %s: %s", language, subject(t, m), plain)
 		}
 	}
-	for short, texts := range invitations {
-		if texts.Language != short || strings.Count(texts.Subject, "%s") != 1 {
+	for short, texts := range commons {
+		if texts.Language != short || strings.Count(invitations[short].Subject, "%s") != 1 || readies[short].Title == "" {
 			t.Errorf("%s: %+v", short, texts)
 		}
+	}
+	if len(invitations) != len(commons) || len(readies) != len(commons) {
+		t.Error("a language lacks a mail")
 	}
 }
 
