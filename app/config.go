@@ -40,6 +40,7 @@ type Config struct {
 	Lobby     Lobby
 	Users     Users
 	Recording Recording
+	Summary   Summary
 	Mail      Mail
 	FrontEnd  FrontEnd
 	Marketing Marketing
@@ -296,6 +297,7 @@ type Recording struct {
 
 	CollectMetadata bool   // where it was asked for
 	CollectorAgent  string // name of the agent that does it
+	MetadataFolder  string // that it writes to
 }
 
 // Encoding are the advanced encoding options of video recordings.
@@ -330,6 +332,7 @@ func load(lookup func(string) (string, bool), readFile func(string) ([]byte, err
 		Lobby:     loadLobby(r),
 		Users:     loadUsers(r),
 		Recording: loadRecording(r),
+		Summary:   loadSummary(r),
 		Mail:      loadMail(r),
 		FrontEnd:  loadFrontEnd(r),
 		Marketing: loadMarketing(r),
@@ -1030,6 +1033,7 @@ func loadRecording(r *reader) Recording {
 		ReconcilePeriod:      r.seconds("MEETD_RECONCILE_PERIOD", time.Minute),
 		CollectMetadata:      r.boolean("METADATA_COLLECTOR_ENABLED", false),
 		CollectorAgent:       r.text("METADATA_COLLECTOR_AGENT_NAME", "metadata-collector"),
+		MetadataFolder:       r.text("METADATA_COLLECTOR_OUTPUT_FOLDER", "metadata"),
 	}
 	if old := r.text("SCREEN_RECORDING_BASE_URL", ""); old != "" {
 		r.warnf("SCREEN_RECORDING_BASE_URL: it is deprecated; use RECORDING_DOWNLOAD_BASE_URL")
