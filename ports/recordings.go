@@ -52,6 +52,7 @@ type MediaFacts struct {
 	Mode      recording.Mode
 	CreatedAt time.Time
 	Role      access.Role // of the person asking
+	Room      string      // slug of the room; may be empty
 }
 
 // MediaChecks answers the one question of the ingress.

@@ -2,6 +2,8 @@ package postgres
 
 import (
 	"context"
+	"fmt"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -97,7 +99,25 @@ func (m *MediaChecks) work(ctx context.Context, batch []*mediaCheck) {
 	}
 }
 
+// answer asks the database, and answers every check of the batch whatever
+// happens: nobody may be left waiting, and a panic would take the program down
+// or leave the gatherer busy for ever.
 func (m *MediaChecks) answer(ctx context.Context, batch []*mediaCheck) {
+	err := m.ask(ctx, batch)
+	for _, c := range batch {
+		if err != nil {
+			c.facts, c.err = ports.MediaFacts{}, err
+		}
+		close(c.done)
+	}
+}
+
+func (m *MediaChecks) ask(ctx context.Context, batch []*mediaCheck) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("media check: panic: %v\n%s", p, debug.Stack())
+		}
+	}()
 	arg := db.MediaChecksParams{Keys: make([][]byte, len(batch)), Ids: make([]uuid.UUID, len(batch))}
 	for i, c := range batch {
 		arg.Keys[i], arg.Ids[i] = c.key[:], c.id
@@ -109,15 +129,13 @@ func (m *MediaChecks) answer(ctx context.Context, batch []*mediaCheck) {
 	ctx, cancel := context.WithTimeout(ctx, checkPatience)
 	defer cancel()
 	rows, err := q.MediaChecks(ctx, m.pool, arg)
+	if err != nil {
+		return translate(err, "media check")
+	}
 	for _, row := range rows {
 		batch[row.N-1].set(row)
 	}
-	for _, c := range batch {
-		if err != nil {
-			c.facts, c.err = ports.MediaFacts{}, translate(err, "media check")
-		}
-		close(c.done)
-	}
+	return nil
 }
 
 func (c *mediaCheck) set(row db.MediaChecksRow) {
@@ -127,6 +145,6 @@ func (c *mediaCheck) set(row db.MediaChecksRow) {
 	}
 	c.facts = ports.MediaFacts{
 		Found: true, Status: recording.Status(*row.Status), Mode: recording.Mode(orEmpty(row.Mode)),
-		CreatedAt: *row.CreatedAt, Role: access.Role(orEmpty(row.Role)),
+		CreatedAt: *row.CreatedAt, Role: access.Role(orEmpty(row.Role)), Room: orEmpty(row.Slug),
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -73,7 +74,7 @@ func TestMediaChecksTogether(t *testing.T) {
 			if who == what {
 				wantRole = access.Owner
 			}
-			if err != nil || !facts.Found || facts.Role != wantRole || facts.Status != wantStatus || facts.Mode != recording.Transcript {
+			if err != nil || !facts.Found || facts.Role != wantRole || facts.Status != wantStatus || facts.Mode != recording.Transcript || facts.Room != fmt.Sprint(what) {
 				t.Errorf("%d asks for %d: %+v, %v", who, what, facts, err)
 			}
 		})
@@ -98,4 +99,23 @@ func TestMediaChecksTogether(t *testing.T) {
 	if _, err := checks.MediaFacts(t.Context(), keys[0], ids[0], time.Now()); !errors.Is(err, fault.Unavailable) {
 		t.Errorf("no database: %v", err)
 	}
+}
+
+// A check that panics, here for want of a pool, is answered, and so are those
+// that waited for it and those that come after it.
+func TestMediaChecksPanic(t *testing.T) {
+	t.Parallel()
+	checks := postgres.NewMediaChecks(nil)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	var wg sync.WaitGroup
+	for range 50 {
+		wg.Go(func() {
+			facts, err := checks.MediaFacts(ctx, ports.SessionKey{}, uuid.New(), time.Now())
+			if err == nil || facts.Found || errors.Is(err, fault.Unavailable) || !strings.Contains(err.Error(), "panic") {
+				t.Errorf("%+v, %v, want the panic as an error", facts, err)
+			}
+		})
+	}
+	wg.Wait()
 }

@@ -94,7 +94,7 @@ ON CONFLICT (recording_id) DO UPDATE SET
 -- n-th key asks for the n-th recording. No row for one: no session, or a
 -- disabled account. LIMIT keeps the planner at index look-ups for each, however
 -- many it thinks there will be.
-SELECT q.n::int AS n, f.status, f.mode, f.created_at, f.role
+SELECT q.n::int AS n, f.status, f.mode, f.created_at, f.role, f.slug
 FROM (
     SELECT
         unnest(sqlc.arg(keys)::bytea[]) AS key,
@@ -102,10 +102,11 @@ FROM (
         generate_subscripts(sqlc.arg(keys)::bytea[], 1) AS n
 ) q
 CROSS JOIN LATERAL (
-    SELECT r.status, r.mode, r.created_at, a.role
+    SELECT r.status, r.mode, r.created_at, a.role, room.slug
     FROM meetd.session s
     JOIN meet_user u ON u.id = s.user_id AND u.is_active
     LEFT JOIN meet_recording r ON r.id = q.id
+    LEFT JOIN meet_room room ON room.resource_id = r.room_id
     LEFT JOIN meet_recording_access a ON a.recording_id = r.id AND a.user_id = u.id
     WHERE s.id_hash = q.key AND s.expires_at > sqlc.arg(now)
     LIMIT 1

@@ -14,7 +14,7 @@ import (
 )
 
 const mediaChecks = `-- name: MediaChecks :many
-SELECT q.n::int AS n, f.status, f.mode, f.created_at, f.role
+SELECT q.n::int AS n, f.status, f.mode, f.created_at, f.role, f.slug
 FROM (
     SELECT
         unnest($1::bytea[]) AS key,
@@ -22,10 +22,11 @@ FROM (
         generate_subscripts($1::bytea[], 1) AS n
 ) q
 CROSS JOIN LATERAL (
-    SELECT r.status, r.mode, r.created_at, a.role
+    SELECT r.status, r.mode, r.created_at, a.role, room.slug
     FROM meetd.session s
     JOIN meet_user u ON u.id = s.user_id AND u.is_active
     LEFT JOIN meet_recording r ON r.id = q.id
+    LEFT JOIN meet_room room ON room.resource_id = r.room_id
     LEFT JOIN meet_recording_access a ON a.recording_id = r.id AND a.user_id = u.id
     WHERE s.id_hash = q.key AND s.expires_at > $3
     LIMIT 1
@@ -44,6 +45,7 @@ type MediaChecksRow struct {
 	Mode      *string
 	CreatedAt *time.Time
 	Role      *string
+	Slug      *string
 }
 
 // All that decides about downloads, for many browsers in one round trip: the
@@ -65,6 +67,7 @@ func (q *Queries) MediaChecks(ctx context.Context, db DBTX, arg MediaChecksParam
 			&i.Mode,
 			&i.CreatedAt,
 			&i.Role,
+			&i.Slug,
 		); err != nil {
 			return nil, err
 		}
