@@ -44,3 +44,24 @@ type ObjectSigner interface {
 	// Sign signs a request with this method for the object.
 	Sign(ctx context.Context, method, key string, now time.Time) (SignedHeaders, error)
 }
+
+// PresignRequest is a request to the bucket that a URL alone will stand for.
+type PresignRequest struct {
+	Method  string
+	Key     string
+	Expires time.Duration // how long the URL works: 1 second to 7 days
+	At      time.Time     // since when
+	Public  bool          // for a browser: at the address that browsers know
+	// FileName and ContentType are what the answer to a GET or HEAD says the
+	// object is, as an attachment. Empty: what is stored.
+	FileName    string
+	ContentType string
+	// Header are further headers that whoever uses the URL must send like this.
+	Header map[string]string
+}
+
+// ObjectPresigner makes URLs that let whoever holds them do one thing with one
+// object, until they expire (recording.md §7).
+type ObjectPresigner interface {
+	Presign(ctx context.Context, p PresignRequest) (string, error)
+}

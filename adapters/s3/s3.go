@@ -25,6 +25,7 @@ const emptySHA256 = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b785
 // Config says where the bucket is and who asks.
 type Config struct {
 	Endpoint    *url.URL // scheme, host and port; default ports are left out of the signature
+	Public      *url.URL // the same store as browsers reach it; nil: Endpoint
 	Region      string   // empty: us-east-1
 	Bucket      string
 	Credentials aws.CredentialsProvider
@@ -41,8 +42,9 @@ type Bucket struct {
 }
 
 var (
-	_ ports.Objects      = (*Bucket)(nil)
-	_ ports.ObjectSigner = (*Bucket)(nil)
+	_ ports.Objects         = (*Bucket)(nil)
+	_ ports.ObjectSigner    = (*Bucket)(nil)
+	_ ports.ObjectPresigner = (*Bucket)(nil)
 )
 
 // New prepares the bucket; it does not connect.
@@ -50,22 +52,34 @@ func New(c Config) *Bucket {
 	if c.Region == "" {
 		c.Region = "us-east-1"
 	}
-	host := c.Endpoint.Host
-	if p := c.Endpoint.Port(); (p == "80" && c.Endpoint.Scheme == "http") || (p == "443" && c.Endpoint.Scheme == "https") {
-		host = strings.TrimSuffix(host, ":"+p)
+	if c.Public == nil {
+		c.Public = c.Endpoint
 	}
-	return &Bucket{c: c, host: host, signer: v4.NewSigner(func(o *v4.SignerOptions) { o.DisableURIPathEscaping = true })}
+	return &Bucket{c: c, host: signedHost(c.Endpoint), signer: v4.NewSigner(func(o *v4.SignerOptions) {
+		o.DisableURIPathEscaping, o.DisableHeaderHoisting = true, true
+	})}
+}
+
+// signedHost is the host as clients send it: without a default port.
+func signedHost(u *url.URL) string {
+	if p := u.Port(); (p == "80" && u.Scheme == "http") || (p == "443" && u.Scheme == "https") {
+		return strings.TrimSuffix(u.Host, ":"+p)
+	}
+	return u.Host
+}
+
+// object is the URL of an object at an endpoint.
+func (b *Bucket) object(endpoint *url.URL, key string) *url.URL {
+	path := "/" + b.c.Bucket + "/" + key
+	// S3 signs the escaped path; Go would leave characters bare that S3 escapes.
+	return &url.URL{Scheme: endpoint.Scheme, Host: signedHost(endpoint), Path: path, RawPath: httpbinding.EscapePath(path, false)}
 }
 
 // request makes the signed request for an object.
 func (b *Bucket) request(ctx context.Context, method, key string, now time.Time) (*http.Request, error) {
-	path := "/" + b.c.Bucket + "/" + key
 	r := (&http.Request{
 		Method: method,
-		// S3 signs the escaped path; Go would leave characters bare that S3 escapes.
-		URL: &url.URL{
-			Scheme: b.c.Endpoint.Scheme, Host: b.host, Path: path, RawPath: httpbinding.EscapePath(path, false),
-		},
+		URL:    b.object(b.c.Endpoint, key),
 		Header: http.Header{"X-Amz-Content-Sha256": {emptySHA256}},
 		Host:   b.host,
 	}).WithContext(ctx)

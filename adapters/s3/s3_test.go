@@ -9,6 +9,8 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
+
+	"meetd/ports"
 )
 
 var signedAt = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
@@ -96,6 +98,86 @@ func BenchmarkSign(b *testing.B) {
 	for b.Loop() {
 		if _, err := bk.Sign(b.Context(), http.MethodGet, "recordings/46d1a121-2426-484d-8fb3-09b5d886f7a8.mp4", signedAt); err != nil {
 			b.Fatal(err)
+		}
+	}
+}
+
+// The golden URLs of recording.md §7, and what else is signed into one.
+func TestPresignGolden(t *testing.T) {
+	t.Parallel()
+	static := credentials.NewStaticCredentialsProvider("meet", "password", "")
+	const film = "recordings/46d1a121-2426-484d-8fb3-09b5d886f7a8.mp4"
+	scope := url.QueryEscape("meet/20260102/us-east-1/s3/aws4_request")
+	for _, c := range []struct {
+		name string
+		p    ports.PresignRequest
+		want string
+	}{
+		{
+			"upload",
+			ports.PresignRequest{
+				Method: http.MethodPut, Key: "tmp/files/29f8c257-fdfb-430c-9579-081bb3dc6e8b.png", Expires: time.Minute,
+				Header: map[string]string{"x-amz-acl": "private"},
+			},
+			"http://minio:9000/meet-media-storage/tmp/files/29f8c257-fdfb-430c-9579-081bb3dc6e8b.png?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=" +
+				scope + "&X-Amz-Date=20260102T030405Z&X-Amz-Expires=60&X-Amz-SignedHeaders=host%3Bx-amz-acl" +
+				"&X-Amz-Signature=61e0febe0acbe0b74fa7f63f0bd93ef041609f81881e8d6eded8a450e584004a",
+		},
+		{
+			"download",
+			ports.PresignRequest{Method: http.MethodGet, Key: film, Expires: 24 * time.Hour},
+			"http://minio:9000/meet-media-storage/" + film + "?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=" + scope +
+				"&X-Amz-Date=20260102T030405Z&X-Amz-Expires=86400&X-Amz-SignedHeaders=host" +
+				"&X-Amz-Signature=1d78e5e12e9508e6e3d95bac47d8c9145466c33fe425cbd1e643c6039316efe6",
+		},
+	} {
+		c.p.At = signedAt
+		got, err := bucket(t, "http://minio:9000", "", static).Presign(t.Context(), c.p)
+		if err != nil || got != c.want {
+			t.Errorf("%s:\n%s, %v\nwant\n%s", c.name, got, err, c.want)
+		}
+	}
+}
+
+func TestPresign(t *testing.T) {
+	t.Parallel()
+	b := bucket(t, "http://minio:9000", "", credentials.NewStaticCredentialsProvider("meet", "password", "session token"))
+	public, err := url.Parse("https://media.example.org:443")
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.c.Public = public
+	p := ports.PresignRequest{
+		Method: http.MethodGet, Key: "recordings/a b+.mp4", Expires: time.Minute, At: signedAt, Public: true,
+		FileName: "weekly 2026.mp4", ContentType: "video/mp4",
+	}
+	get, err := b.Presign(t.Context(), p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	u, err := url.Parse(get)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if at := u.Scheme + "://" + u.Host + u.EscapedPath(); at != "https://media.example.org/meet-media-storage/recordings/a%20b%2B.mp4" {
+		t.Errorf("address %s", at)
+	}
+	for name, want := range map[string]string{
+		"X-Amz-Security-Token": "session token", "response-content-type": "video/mp4", "X-Amz-Expires": "60", "X-Amz-SignedHeaders": "host",
+		"response-content-disposition": `attachment; filename="weekly 2026.mp4"`,
+	} {
+		if v := u.Query()[name]; len(v) != 1 || v[0] != want {
+			t.Errorf("%s is %q, want %q", name, v, want)
+		}
+	}
+	p.Public, p.Method = false, http.MethodHead
+	if head, err := b.Presign(t.Context(), p); err != nil || !strings.HasPrefix(head, "http://minio:9000/") {
+		t.Errorf("%s, %v", head, err)
+	}
+	for _, wrong := range []time.Duration{0, -time.Second, time.Second - 1, 7*24*time.Hour + 1} {
+		p.Expires = wrong
+		if got, err := b.Presign(t.Context(), p); err == nil {
+			t.Errorf("for %v: %s", wrong, got)
 		}
 	}
 }

@@ -351,3 +351,84 @@ func present(t *testing.T, s storetest.Store, signed ports.SignedHeaders, method
 	}
 	return resp.StatusCode, string(b)
 }
+
+// A presigned URL opens this one object, in this one way, until it expires.
+func TestPresignedURLs(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, storetest.Hook{}, func(t *testing.T, s storetest.Store) {
+		b := open(t, s, time.Now)
+		presign := func(p ports.PresignRequest) string {
+			t.Helper()
+			if p.At.IsZero() {
+				p.At = time.Now()
+			}
+			p.Expires = time.Minute
+			signed, err := b.Presign(t.Context(), p)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return signed
+		}
+		send := func(method, address, body string, header http.Header) *http.Response {
+			t.Helper()
+			req, err := http.NewRequestWithContext(t.Context(), method, address, strings.NewReader(body))
+			if err != nil {
+				t.Fatal(err)
+			}
+			for name, v := range header {
+				req.Header[name] = v
+			}
+			resp, err := http.DefaultClient.Do(req)
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { _ = resp.Body.Close() })
+			return resp
+		}
+		s.Put(t, "other.mp4", "text/html", []byte("other"))
+		for _, key := range awkward {
+			s.Put(t, key, "text/html", []byte(key))
+			get := presign(ports.PresignRequest{Method: http.MethodGet, Key: key, FileName: "weekly.mp4", ContentType: "video/mp4"})
+			resp := send(http.MethodGet, get, "", http.Header{"Range": {"bytes=0-3"}})
+			if body, err := io.ReadAll(resp.Body); err != nil || resp.StatusCode != http.StatusPartialContent || string(body) != key[:4] {
+				t.Errorf("%s: %d %s, %v", key, resp.StatusCode, body, err)
+			}
+			if kind, name := resp.Header.Get("Content-Type"), resp.Header.Values("Content-Disposition"); kind != "video/mp4" ||
+				len(name) != 1 || name[0] != "attachment; filename=weekly.mp4" {
+				t.Errorf("%s: %s, %q", key, kind, name)
+			}
+			head := presign(ports.PresignRequest{Method: http.MethodHead, Key: key})
+			if resp := send(http.MethodHead, head, "", nil); resp.StatusCode != http.StatusOK || resp.ContentLength != int64(len(key)) {
+				t.Errorf("HEAD of %s: %d, %d bytes", key, resp.StatusCode, resp.ContentLength)
+			}
+		}
+		put := ports.PresignRequest{Method: http.MethodPut, Key: "tmp/new.png", Header: map[string]string{"x-amz-acl": "private"}}
+		if resp := send(http.MethodPut, presign(put), "new", http.Header{"X-Amz-Acl": {"private"}}); resp.StatusCode != http.StatusOK {
+			body, _ := io.ReadAll(resp.Body)
+			t.Errorf("upload: %d %s", resp.StatusCode, body)
+		}
+		if got, err := b.Stat(t.Context(), "tmp/new.png"); err != nil || got.Size != 3 {
+			t.Errorf("uploaded %+v, %v", got, err)
+		}
+		get := presign(ports.PresignRequest{Method: http.MethodGet, Key: awkward[0], ContentType: "video/mp4"})
+		old := presign(ports.PresignRequest{Method: http.MethodGet, Key: awkward[0], At: time.Now().Add(-2 * time.Minute)})
+		for name, c := range map[string]struct {
+			method, address string
+			header          http.Header
+		}{
+			"another object":         {http.MethodGet, strings.Replace(get, awkward[0], "other.mp4", 1), nil},
+			"another type":           {http.MethodGet, strings.Replace(get, "video%2Fmp4", "text%2Fhtml", 1), nil},
+			"one parameter more":     {http.MethodGet, get + "&versionId=null", nil},
+			"HEAD of GET's":          {http.MethodHead, get, nil},
+			"DELETE of GET's":        {http.MethodDelete, get, nil},
+			"longer":                 {http.MethodGet, strings.Replace(get, "X-Amz-Expires=60", "X-Amz-Expires=600", 1), nil},
+			"too late":               {http.MethodGet, old, nil},
+			"upload without its ACL": {http.MethodPut, presign(put), nil},
+			"upload, public":         {http.MethodPut, presign(put), http.Header{"X-Amz-Acl": {"public-read"}}},
+		} {
+			if resp := send(c.method, c.address, "", c.header); resp.StatusCode < 400 || resp.StatusCode >= 500 {
+				t.Errorf("%s: %d, want a refusal", name, resp.StatusCode)
+			}
+		}
+	})
+}
