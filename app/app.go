@@ -145,6 +145,9 @@ func build(ctx context.Context, c *Config, pool *pgxpool.Pool, log *slog.Logger,
 		Recorder:      &livekit.Recorder{Client: conference, Workers: workers(c, creds)},
 		Conference:    conference,
 		Objects:       bucket,
+		Presigner:     bucket,
+		Mailer:        newMailer(c.Mail),
+		Summary:       newSummary(c),
 		Agents:        conference,
 		Calls:         conference,
 		Rooms:         conference,
@@ -153,6 +156,9 @@ func build(ctx context.Context, c *Config, pool *pgxpool.Pool, log *slog.Logger,
 			Enabled: c.Recording.Enabled, Modes: modes(c.Recording.Workers), Folder: c.Recording.OutputFolder,
 			Bucket: c.S3.Bucket, StorageEvents: c.Recording.StorageEventEnabled, Tolerant: c.Recording.StorageEventTolerant, VerifyObject: c.Recording.VerifyObject,
 			ExpirationDays: expiration, Collector: collector, Patience: c.Recording.ReconcilePeriod,
+			Notification: recordings.Notification{
+				DownloadBase: c.Recording.DownloadBaseURL, MetadataFolder: c.Recording.MetadataFolder, URLExpiry: c.Summary.URLExpiry,
+			},
 		},
 		Now: now, NewID: uuid.New, Log: log,
 	}
@@ -374,6 +380,7 @@ func httpConfig(c *Config) (httpapi.Config, error) {
 		RoomKit: httpapi.RoomKitConfig{
 			Enabled: c.Rooms.RoomkitEnabled, Token: c.Rooms.RoomkitToken.Reveal(), Rate: c.Rooms.RoomkitRate, PINLength: c.Rooms.PINLength,
 		},
+		ProcessHook: httpapi.HookConfig{Enabled: true, Auth: true, Token: c.Summary.HookToken.Reveal()},
 		StorageHook: httpapi.HookConfig{
 			Enabled: c.Recording.StorageEventEnabled, Auth: c.Recording.StorageEventAuth, Token: c.Recording.StorageEventToken.Reveal(),
 		},

@@ -9,6 +9,7 @@ import (
 	"maps"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -42,7 +43,7 @@ type liveKit struct {
 
 	onStart func(*lk.RoomCompositeEgressRequest) (*lk.EgressInfo, error)
 	onStop  func(id string) (*lk.EgressInfo, error)
-	onList  func(room string) ([]*lk.EgressInfo, error)
+	onList  func() ([]*lk.EgressInfo, error) // all egresses
 }
 
 func startLiveKit(t *testing.T) (*liveKit, map[string]string) {
@@ -86,7 +87,10 @@ func (l *liveKit) ListEgress(_ context.Context, r *lk.ListEgressRequest) (*lk.Li
 	if answer == nil {
 		return nil, errLiveKit
 	}
-	items, err := answer(r.GetRoomName())
+	items, err := answer()
+	if id := r.GetEgressId(); id != "" {
+		items = slices.DeleteFunc(slices.Clone(items), func(e *lk.EgressInfo) bool { return e.GetEgressId() != id })
+	}
 	return &lk.ListEgressResponse{Items: items}, err
 }
 

@@ -1,6 +1,7 @@
 package app_test
 
 import (
+	"errors"
 	"io"
 	"log/slog"
 	"net/http"
@@ -71,7 +72,8 @@ func (s *service) signUp(t *testing.T, account uuid.UUID, commit bool) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := queue.Outbox(tx).SignUpForMarketing(t.Context(), account); err != nil {
+	outbox := queue.Outbox(tx)
+	if err := errors.Join(outbox.SignUpForMarketing(t.Context(), account), outbox.Flush(t.Context())); err != nil {
 		t.Fatal(err)
 	}
 	if !commit {

@@ -2,8 +2,10 @@ package app_test
 
 import (
 	"maps"
+	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 	lk "github.com/livekit/protocol/livekit"
@@ -21,13 +23,15 @@ func TestReconcile(t *testing.T) {
 	env["MEETD_RECONCILE_PERIOD"] = "2"
 
 	var mu sync.Mutex
-	known := map[string][]*lk.EgressInfo{} // by room
-	live.onList = func(room string) ([]*lk.EgressInfo, error) {
+	var known []*lk.EgressInfo
+	lists := 0
+	live.onList = func() ([]*lk.EgressInfo, error) {
 		mu.Lock()
 		defer mu.Unlock()
-		return known[room], nil
+		lists++
+		return known, nil
 	}
-	s := startService(t, env)
+	s, began := startService(t, env), time.Now()
 	ada := s.login(t, "ada")
 
 	type left struct {
@@ -56,30 +60,47 @@ func TestReconcile(t *testing.T) {
 		"forgotten, no object":                    {"stopped", true, 0, true, none, false, "aborted"},
 		"the file went to the backup store":       {"active", true, lk.EgressStatus_EGRESS_COMPLETE, false, none, true, "stopped"},
 		"the file was brought back from there":    {"stopped", true, lk.EgressStatus_EGRESS_COMPLETE, false, film, true, "saved"},
+		"a ghost with an object":                  {"active", true, lk.EgressStatus_EGRESS_ACTIVE, false, film, false, "saved"},
+		"a ghost without one":                     {"active", true, lk.EgressStatus_EGRESS_ACTIVE, false, none, false, "aborted"},
+		"a ghost that never began":                {"initiated", false, lk.EgressStatus_EGRESS_STARTING, false, none, false, "aborted"},
+		"it uploads":                              {"active", true, lk.EgressStatus_EGRESS_ENDING, false, none, false, "stopped"},
+		"it did stop, with an object":             {"unsure", true, lk.EgressStatus_EGRESS_COMPLETE, false, film, false, "saved"},
+		"it did stop, without one":                {"unsure", true, lk.EgressStatus_EGRESS_COMPLETE, false, none, false, "aborted"},
+		"it did stop and is forgotten":            {"unsure", true, 0, true, film, false, "saved"},
+		"it failed to stop long ago":              {"failed_to_stop", true, lk.EgressStatus_EGRESS_COMPLETE, false, film, false, "failed_to_stop"},
 		"a saved one stays as it is":              {"saved", true, lk.EgressStatus_EGRESS_FAILED, false, none, false, "saved"},
 		"an aborted one stays, whatever is there": {"aborted", true, lk.EgressStatus_EGRESS_COMPLETE, false, film, false, "aborted"},
 	}
 	ids := map[string]uuid.UUID{}
 	for name, c := range cases {
-		id := s.recording(t, screen, c.status, roles{ada: "owner"})
+		status, unsure := c.status, c.status == "unsure"
+		if unsure {
+			status = "failed_to_stop"
+		}
+		id := s.recording(t, screen, status, roles{ada: "owner"})
 		ids[name] = id
+		if unsure {
+			s.exec(t, `INSERT INTO meetd.recording_state (recording_id, unsure, updated_at) VALUES ($1, true, now())`, id)
+		}
 		s.exec(t, `UPDATE meet_recording SET updated_at = now() + interval '1 hour' WHERE id = $1`, id) // not yet
 		var room uuid.UUID
 		if err := s.DB.QueryRow(t.Context(), `SELECT room_id FROM meet_recording WHERE id = $1`, id).Scan(&room); err != nil {
 			t.Fatal(err)
 		}
+		if !strings.Contains(name, "ghost") && c.egress == lk.EgressStatus_EGRESS_ACTIVE {
+			live.open(room.String(), "")
+		}
 		key := "recordings/" + id.String() + ".mp4"
 		if !c.forgot {
 			mu.Lock()
-			known[room.String()] = []*lk.EgressInfo{
-				{EgressId: "EG_foreign", RoomName: room.String(), Status: lk.EgressStatus_EGRESS_ACTIVE},
-				{
+			known = append(known,
+				&lk.EgressInfo{EgressId: "EG_foreign", RoomName: room.String(), Status: lk.EgressStatus_EGRESS_ACTIVE},
+				&lk.EgressInfo{
 					EgressId: "EG_" + id.String(), RoomName: room.String(), Status: c.egress, BackupStorageUsed: c.backup,
 					Request: &lk.EgressInfo_RoomComposite{RoomComposite: &lk.RoomCompositeEgressRequest{
 						FileOutputs: []*lk.EncodedFileOutput{{Filepath: key}},
 					}},
-				},
-			}
+				})
 			mu.Unlock()
 		}
 		switch c.object {
@@ -94,6 +115,12 @@ func TestReconcile(t *testing.T) {
 	for name, c := range cases {
 		eventually(t, name, func() bool { return s.status(t, ids[name]) == c.want })
 	}
+	// However many recordings there are, LiveKit is asked once in a period.
+	mu.Lock()
+	if took := int(time.Since(began)/(2*time.Second)) + 2; lists > took {
+		t.Errorf("LiveKit was asked for its egresses %d times in %d periods", lists, took)
+	}
+	mu.Unlock()
 	// A room of which the end was found can be recorded again.
 	var room uuid.UUID
 	if err := s.DB.QueryRow(t.Context(), `SELECT room_id FROM meet_recording WHERE id = $1`, ids["failed, webhook lost"]).Scan(&room); err != nil {
@@ -114,8 +141,8 @@ func TestReconcileWithoutStore(t *testing.T) {
 	ada := s.login(t, "ada")
 	done, forgotten := s.recording(t, screen, "active", roles{ada: "owner"}), s.recording(t, screen, "stopped", roles{ada: "owner"})
 	live.mu.Lock()
-	live.onList = func(room string) ([]*lk.EgressInfo, error) {
-		return []*lk.EgressInfo{{EgressId: "EG_" + done.String(), RoomName: room, Status: lk.EgressStatus_EGRESS_COMPLETE}}, nil
+	live.onList = func() ([]*lk.EgressInfo, error) {
+		return []*lk.EgressInfo{{EgressId: "EG_" + done.String(), Status: lk.EgressStatus_EGRESS_COMPLETE}}, nil
 	}
 	live.mu.Unlock()
 	s.exec(t, `UPDATE meet_recording SET updated_at = now() - interval '1 hour'`)

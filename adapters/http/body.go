@@ -271,6 +271,15 @@ func textField(o *object, name string, maxLength int) (string, []string) {
 	return text, nil
 }
 
+// optionalText is textField for one that may be absent, null or blank.
+func optionalText(o *object, name string) (string, []string) {
+	v, _ := o.get(name)
+	if text, isText := v.(string); v == nil || isText && strings.TrimSpace(text) == "" {
+		return "", nil
+	}
+	return textField(o, name, 0)
+}
+
 // choiceField reads one of the choices; absent is empty.
 func choiceField(o *object, name string, choices ...string) (string, []string) {
 	v, ok := o.get(name)

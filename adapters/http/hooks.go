@@ -88,6 +88,34 @@ func (s *Server) storageHook(c echo.Context) error {
 	return respond(c, http.StatusOK, message{"Event processed."})
 }
 
+// processHook takes what the summary service says of its jobs (recording.md §6).
+func (s *Server) processHook(c echo.Context) error {
+	if err := checkHook(c, s.Config.ProcessHook, "External process webhook API"); err != nil {
+		return err
+	}
+	in, err := readObject(c)
+	if err != nil {
+		return err
+	}
+	var faults fieldErrors
+	read := func(name string, field func(*object, string) (string, []string)) string {
+		text, bad := field(in, name)
+		if bad != nil {
+			faults = append(faults, fieldError{name, bad})
+		}
+		return text
+	}
+	job := read("job_id", func(o *object, name string) (string, []string) { return textField(o, name, 0) })
+	kind, status := read("type", optionalText), read("status", optionalText)
+	if faults != nil {
+		return faults
+	}
+	if err := s.Recordings.ProcessEvent(c.Request().Context(), job, kind, status); err != nil {
+		return err
+	}
+	return respond(c, http.StatusOK, message{"Event processed."})
+}
+
 type status struct {
 	Status string `json:"status"`
 }

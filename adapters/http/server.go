@@ -67,6 +67,7 @@ type Config struct {
 	TestRate ports.Rate // of connection tests, for each person or address
 
 	StorageHook HookConfig
+	ProcessHook HookConfig // of the summary service
 	// Webhooks of rooms that another installation on the same LiveKit owns.
 	WebhookFilter     *regexp.Regexp // on the room name; nil: all rooms
 	ConnectionTestTag string         // prefix of rooms whose webhooks are ignored
@@ -156,6 +157,7 @@ func (s *Server) endpoints() []endpoint {
 		}},
 		{mediaAuthPath, open, methods{get: s.authorizeMedia}},
 		{API + "/recordings/storage-hook/", open, methods{post: s.storageHook}},
+		{API + "/recordings/external-process-hook/", open, methods{post: s.processHook}},
 		{API + "/recordings/:id/", loggedIn, methods{get: s.retrieveRecording}},
 		{API + "/authenticate/", pages, methods{get: s.startLogin}},
 		{API + "/callback/", pages, methods{get: s.finishLogin}},

@@ -2,13 +2,11 @@ package jobs
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"github.com/riverqueue/river"
 
 	"meetd/app/diagnostics"
-	"meetd/domain/fault"
 )
 
 func (o *Outbox) CloseTest(_ context.Context, room string, at time.Time) error {
@@ -28,9 +26,5 @@ type closeTest struct {
 
 // Work gives up at once on a room that is no test's.
 func (w *closeTest) Work(ctx context.Context, job *river.Job[closeTestArgs]) error {
-	err := w.svc.Close(ctx, job.Args.Room)
-	if errors.Is(err, fault.Invalid) {
-		return river.JobCancel(err)
-	}
-	return err
+	return unlessHopeless(w.svc.Close(ctx, job.Args.Room))
 }

@@ -2,12 +2,10 @@ package jobs
 
 import (
 	"context"
-	"errors"
 
 	"github.com/riverqueue/river"
 
 	"meetd/app/rooms"
-	"meetd/domain/fault"
 	"meetd/ports"
 )
 
@@ -35,9 +33,5 @@ type invite struct {
 
 // Work gives up at once what the mail server will never take.
 func (w *invite) Work(ctx context.Context, job *river.Job[inviteArgs]) error {
-	err := w.svc.SendInvitation(ctx, ports.Invitation(job.Args))
-	if errors.Is(err, fault.Invalid) {
-		return river.JobCancel(err)
-	}
-	return err
+	return unlessHopeless(w.svc.SendInvitation(ctx, ports.Invitation(job.Args)))
 }

@@ -2,13 +2,11 @@ package jobs
 
 import (
 	"context"
-	"errors"
 
 	"github.com/google/uuid"
 	"github.com/riverqueue/river"
 
 	"meetd/app/marketing"
-	"meetd/domain/fault"
 )
 
 // signupAttempts are about four hours of River's back-off.
@@ -32,9 +30,5 @@ type marketingSignup struct {
 
 // Work gives up at once when the service will never accept the account.
 func (w *marketingSignup) Work(ctx context.Context, job *river.Job[marketingSignupArgs]) error {
-	err := w.svc.SignUp(ctx, job.Args.Account)
-	if errors.Is(err, fault.Invalid) {
-		return river.JobCancel(err)
-	}
-	return err
+	return unlessHopeless(w.svc.SignUp(ctx, job.Args.Account))
 }

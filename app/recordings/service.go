@@ -28,7 +28,8 @@ type Config struct {
 	VerifyObject   bool             // look at the object before calling it saved
 	ExpirationDays int              // 0: never
 	Collector      string           // name of the agent that collects metadata; empty: METADATA_COLLECTOR_ENABLED is off
-	Patience       time.Duration    // how long an open recording may stay silent before Reconcile looks at it
+	Notification   Notification
+	Patience       time.Duration // how long an open recording may stay silent before Reconcile looks at it
 }
 
 // Service is the recording capability.
@@ -37,6 +38,9 @@ type Service struct {
 	Recorder      ports.Recorder
 	Conference    ports.Conference
 	Objects       ports.Objects
+	Presigner     ports.ObjectPresigner
+	Mailer        ports.Mailer
+	Summary       ports.Summary // nil: there is none
 	Agents        ports.Agents
 	Calls         ports.RoomCalls
 	Rooms         ports.OpenRooms

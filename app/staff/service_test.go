@@ -9,14 +9,12 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"meetd/adapters/devstack/pgtest"
 	"meetd/adapters/postgres"
 	"meetd/app/staff"
 	"meetd/domain/fault"
-	"meetd/ports"
 )
 
 func TestMain(m *testing.M) { pgtest.Main(m) }
@@ -52,7 +50,7 @@ func newBench(t *testing.T) *bench {
 	t.Cleanup(pool.Close)
 	b := &bench{db: pool, now: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)}
 	b.Service = &staff.Service{
-		Store:     &postgres.Store{Pool: pool, Outbox: func(pgx.Tx) ports.Jobs { return nil }},
+		Store:     &postgres.Store{Pool: pool},
 		Passwords: passwords{}, Language: "nl-nl", Now: func() time.Time { return b.now }, NewID: uuid.New,
 	}
 	return b

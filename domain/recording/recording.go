@@ -122,6 +122,19 @@ func (r *Recording) WantsMetadata() bool {
 	return wants
 }
 
+// WantsTranscript reports whether it was asked at the start to write down what is
+// said in a film.
+func (r *Recording) WantsTranscript() bool {
+	wants, _ := r.Options["transcribe"].(bool)
+	return wants
+}
+
+// Language is what was asked for at the start; empty: nothing was.
+func (r *Recording) Language() string {
+	language, _ := r.Options["language"].(string)
+	return language
+}
+
 // Collector is what the agent that collects metadata is recalled by; empty when
 // none was sent for.
 func (r *Recording) Collector() string {

@@ -60,6 +60,15 @@ func (u *User) MailName() string {
 	return u.ID.String()
 }
 
+// Zone is the person's time zone; UTC when there is no such zone.
+func (u *User) Zone() *time.Location {
+	zone, err := time.LoadLocation(u.Timezone)
+	if err != nil {
+		return time.UTC
+	}
+	return zone
+}
+
 // Claims is what a provider said about a person. Empty means not said.
 type Claims struct {
 	Sub       string

@@ -1,0 +1,87 @@
+package jobs
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/riverqueue/river"
+
+	"meetd/app/recordings"
+	"meetd/domain/fault"
+)
+
+// noticeAttempts are about three days of River's back-off: a mail server or a
+// summary service may be away over a weekend.
+const noticeAttempts = 20
+
+func (o *Outbox) NotifyOf(_ context.Context, recording uuid.UUID) error {
+	return o.note(notifyArgs{Recording: recording}, noticeAttempts)
+}
+
+func (o *Outbox) MailOwner(_ context.Context, recording, owner uuid.UUID) error {
+	return o.note(mailOwnerArgs{Recording: recording, Owner: owner}, noticeAttempts)
+}
+
+func (o *Outbox) Summarize(_ context.Context, recording uuid.UUID) error {
+	return o.note(summarizeArgs{Recording: recording}, noticeAttempts)
+}
+
+type notifyArgs struct {
+	Recording uuid.UUID `json:"recording"`
+}
+
+func (notifyArgs) Kind() string { return "notify_of_recording" }
+
+type notify struct {
+	river.WorkerDefaults[notifyArgs]
+	svc *recordings.Service
+}
+
+func (w *notify) Work(ctx context.Context, job *river.Job[notifyArgs]) error {
+	return w.svc.Notify(ctx, job.Args.Recording)
+}
+
+type mailOwnerArgs struct {
+	Recording uuid.UUID `json:"recording"`
+	Owner     uuid.UUID `json:"owner"`
+}
+
+func (mailOwnerArgs) Kind() string { return "mail_owner" }
+
+type mailOwner struct {
+	river.WorkerDefaults[mailOwnerArgs]
+	svc *recordings.Service
+}
+
+func (w *mailOwner) Work(ctx context.Context, job *river.Job[mailOwnerArgs]) error {
+	return unlessHopeless(w.svc.MailOwner(ctx, job.Args.Recording, job.Args.Owner))
+}
+
+type summarizeArgs struct {
+	Recording uuid.UUID `json:"recording"`
+}
+
+func (summarizeArgs) Kind() string { return "summarize" }
+
+type summarize struct {
+	river.WorkerDefaults[summarizeArgs]
+	svc *recordings.Service
+}
+
+// Timeout leaves time for the service, which may take half a minute, and for
+// LiveKit.
+func (w *summarize) Timeout(*river.Job[summarizeArgs]) time.Duration { return 2 * time.Minute }
+
+func (w *summarize) Work(ctx context.Context, job *river.Job[summarizeArgs]) error {
+	return unlessHopeless(w.svc.Summarize(ctx, job.Args.Recording))
+}
+
+// unlessHopeless gives up at once what will never work.
+func unlessHopeless(err error) error {
+	if errors.Is(err, fault.Invalid) {
+		return river.JobCancel(err)
+	}
+	return err
+}

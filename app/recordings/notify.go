@@ -1,0 +1,238 @@
+package recordings
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/google/uuid"
+
+	"meetd/domain/fault"
+	"meetd/domain/recording"
+	"meetd/domain/user"
+	"meetd/ports"
+)
+
+// Notification is how people are told that a recording is ready (recording.md §5).
+type Notification struct {
+	DownloadBase   string        // beginning of the link to a recording; empty: there is no page
+	MetadataFolder string        // METADATA_COLLECTOR_OUTPUT_FOLDER
+	URLExpiry      time.Duration // of what the summary service reads files with
+}
+
+// Notify finds out who is to be told that the recording is saved, and notes a job
+// for each of them, so that one who cannot be told keeps nobody else waiting. When
+// all were told the recording has the status that says so.
+func (s *Service) Notify(ctx context.Context, id uuid.UUID) error {
+	return s.Store.InTx(ctx, func(r ports.Repos) error {
+		recs, err := r.Recordings.Lock(ctx, id)
+		if err != nil {
+			return err
+		}
+		rec := recs[id]
+		if rec == nil || !rec.Status().Downloadable() {
+			return nil
+		}
+		owners, err := r.Recordings.Owners(ctx, id)
+		if err != nil {
+			return err
+		}
+		if len(owners) == 0 {
+			s.Log.WarnContext(ctx, "No owner found for recording "+id.String())
+			return nil
+		}
+		notices := s.notices(rec, owners)
+		if len(notices) == 0 {
+			s.Log.WarnContext(ctx, "Unknown recording mode "+string(rec.Mode), "recording", id)
+			return nil
+		}
+		if err := r.Notices.Add(ctx, s.Now(), notices...); err != nil {
+			return err
+		}
+		for _, n := range notices {
+			if n.Kind == ports.SummaryNotice {
+				err = r.Jobs.Summarize(ctx, id)
+			} else {
+				err = r.Jobs.MailOwner(ctx, id, n.Recipient)
+			}
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// notices lists what is to be told: a transcript to the summary service, a film to
+// its owners, and to the summary service too if that was asked for.
+func (s *Service) notices(rec *recording.Recording, owners []*user.User) []ports.Notice {
+	var out []ports.Notice
+	if rec.Mode == recording.Transcript || rec.Mode == recording.ScreenRecording && rec.WantsTranscript() {
+		out = append(out, ports.Notice{Recording: rec.ID, Kind: ports.SummaryNotice})
+	}
+	if rec.Mode == recording.ScreenRecording {
+		for _, u := range owners {
+			out = append(out, ports.Notice{Recording: rec.ID, Kind: ports.MailNotice, Recipient: u.ID})
+		}
+	}
+	return out
+}
+
+// MailOwner writes to one owner that the recording is ready. One without an e-mail
+// counts as told. fault.Invalid when the mail server will never take it.
+func (s *Service) MailOwner(ctx context.Context, id, owner uuid.UUID) error {
+	n := ports.Notice{Recording: id, Kind: ports.MailNotice, Recipient: owner}
+	rec, err := s.untold(ctx, n)
+	if err != nil || rec == nil {
+		return err
+	}
+	repos := s.Store.Repos()
+	u, err := repos.Users.Get(ctx, owner)
+	if err != nil {
+		return fault.IgnoreMissing(err)
+	}
+	rm, err := repos.Rooms.Get(ctx, rec.RoomID)
+	if err != nil {
+		return fault.IgnoreMissing(err)
+	}
+	if u.Email != nil && *u.Email != "" {
+		if err := s.Mailer.RecordingReady(ctx, ports.RecordingReady{
+			To: *u.Email, Language: u.Language, Room: rm.Name, At: rec.CreatedAt.In(u.Zone()), Link: s.link(rec.ID),
+			ExpirationDays: s.Config.ExpirationDays,
+		}); err != nil {
+			return err
+		}
+	}
+	return s.told(ctx, n, nil)
+}
+
+// Summarize hands the recording to the summary service, for its newest owner.
+// fault.Invalid when the service will never take it.
+func (s *Service) Summarize(ctx context.Context, id uuid.UUID) error {
+	n := ports.Notice{Recording: id, Kind: ports.SummaryNotice}
+	rec, err := s.untold(ctx, n)
+	if err != nil || rec == nil {
+		return err
+	}
+	if s.Summary == nil {
+		return fault.Wrap(fault.Invalid, "summary", errors.New("Summary service not configured")) //nolint:staticcheck // the words operators look for
+	}
+	owners, err := s.Store.Repos().Recordings.Owners(ctx, id)
+	if err != nil {
+		return err
+	}
+	if len(owners) == 0 { // since we looked
+		return nil
+	}
+	request, err := s.summaryRequest(ctx, rec, owners[len(owners)-1])
+	if err != nil {
+		return fault.IgnoreMissing(err)
+	}
+	job, err := s.Summary.Submit(ctx, request)
+	if err != nil {
+		return err
+	}
+	ctx = context.WithoutCancel(ctx) // what was handed in has to be written down
+	if err := s.told(ctx, n, func(r *recording.Recording) {
+		if job != "" {
+			r.ProcessedBy(job)
+		}
+	}); err != nil || job == "" {
+		return err
+	}
+	return s.settle(ctx, ports.FromSummary, job)
+}
+
+func (s *Service) summaryRequest(ctx context.Context, rec *recording.Recording, owner *user.User) (ports.SummaryRequest, error) {
+	rm, err := s.Store.Repos().Rooms.Get(ctx, rec.RoomID)
+	if err != nil {
+		return ports.SummaryRequest{}, err
+	}
+	r := ports.SummaryRequest{
+		Recording: rec.ID, Key: rec.Key(s.Config.Folder), Owner: ports.SummaryOwner{
+			ID: owner.ID, Sub: orEmpty(owner.Sub), Email: orEmpty(owner.Email), Language: owner.Language, Timezone: owner.Timezone,
+		},
+		RoomID: rm.ID, RoomName: rm.Name, Language: rec.Language(), DownloadLink: s.link(rec.ID),
+	}
+	if s.collects(rec) {
+		r.MetadataKey = s.metadataKey(rec.ID)
+		if r.MetadataURL, err = s.presign(ctx, r.MetadataKey); err != nil {
+			return r, err
+		}
+	}
+	if r.URL, err = s.presign(ctx, r.Key); err != nil {
+		return r, err
+	}
+	// When it began and ended is told if LiveKit still knows.
+	egress, err := s.Recorder.Lookup(ctx, rec.WorkerID())
+	if err != nil {
+		s.Log.WarnContext(ctx, "LiveKit does not tell when a recording began", "recording", rec.ID, "error", err)
+	}
+	r.StartedAt, r.EndedAt = egress.StartedAt, egress.EndedAt
+	return r, nil
+}
+
+func (s *Service) presign(ctx context.Context, key string) (string, error) {
+	return s.Presigner.Presign(ctx, ports.PresignRequest{
+		Method: http.MethodGet, Key: key, Expires: s.Config.Notification.URLExpiry, At: s.Now(),
+	})
+}
+
+// metadataKey is where the agent that collects metadata leaves them.
+func (s *Service) metadataKey(id uuid.UUID) string {
+	return s.Config.Notification.MetadataFolder + "/" + id.String() + "-metadata.json"
+}
+
+// link is where a browser finds the recording.
+func (s *Service) link(id uuid.UUID) string {
+	return s.Config.Notification.DownloadBase + "/" + id.String()
+}
+
+// untold gives the recording of a notice that is still to be told, and nil when
+// there is nothing to tell any more.
+func (s *Service) untold(ctx context.Context, n ports.Notice) (*recording.Recording, error) {
+	repos := s.Store.Repos()
+	open, err := repos.Notices.Open(ctx, n)
+	if err != nil || !open {
+		return nil, err
+	}
+	rec, err := repos.Recordings.Get(ctx, n.Recording)
+	if err != nil {
+		return nil, fault.IgnoreMissing(err)
+	}
+	return rec, nil
+}
+
+// told notes that somebody was told, and if he was the last, that all were. then
+// changes the recording in the same transaction; it may be nil.
+func (s *Service) told(ctx context.Context, n ports.Notice, then func(*recording.Recording)) error {
+	return s.Store.InTx(ctx, func(r ports.Repos) error {
+		recs, err := r.Recordings.Lock(ctx, n.Recording) // so that two who are last count right
+		if err != nil {
+			return err
+		}
+		rec := recs[n.Recording]
+		if rec == nil {
+			return nil
+		}
+		left, err := r.Notices.Done(ctx, n, s.Now())
+		if err != nil {
+			return err
+		}
+		if left == 0 {
+			rec.Notify()
+		}
+		if then != nil {
+			then(rec)
+		}
+		return r.Recordings.Save(ctx, s.Now(), rec)
+	})
+}
+
+func orEmpty(text *string) string {
+	if text == nil {
+		return ""
+	}
+	return *text
+}
