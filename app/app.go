@@ -151,7 +151,7 @@ func build(ctx context.Context, c *Config, pool *pgxpool.Pool, log *slog.Logger,
 		Agents:        conference,
 		Calls:         conference,
 		Rooms:         conference,
-		StorageEvents: storageParser(c.Recording.EventParser),
+		StorageEvents: storageParser(c.Recording.EventParser, log),
 		Config: recordings.Config{
 			Enabled: c.Recording.Enabled, Modes: modes(c.Recording.Workers), Folder: c.Recording.OutputFolder,
 			Bucket: c.S3.Bucket, StorageEvents: c.Recording.StorageEventEnabled, Tolerant: c.Recording.StorageEventTolerant, VerifyObject: c.Recording.VerifyObject,
@@ -302,11 +302,11 @@ func modes(workers []RecordingWorker) []recording.Mode {
 	return out
 }
 
-func storageParser(p EventParser) ports.StorageEvents {
-	if p == EventParserS3 {
-		return storageevent.S3{}
+func storageParser(p EventParser, log *slog.Logger) ports.StorageEvents {
+	dialects := map[EventParser]storageevent.Dialect{
+		EventParserMinio: storageevent.MinIO, EventParserS3: storageevent.S3, EventParserAuto: storageevent.Auto,
 	}
-	return storageevent.MinIO{}
+	return storageevent.Parser{Dialect: dialects[p], Log: log}
 }
 
 func newProvider(c OIDC, log *slog.Logger) *oidc.Provider {

@@ -272,6 +272,7 @@ type EventParser string
 const (
 	EventParserMinio EventParser = "minio"
 	EventParserS3    EventParser = "s3"
+	EventParserAuto  EventParser = "auto" // decided for each record
 )
 
 // Recording are the rules for recordings.
@@ -1078,8 +1079,10 @@ func loadEventParser(r *reader) EventParser {
 		return EventParserMinio
 	case "S3Parser":
 		return EventParserS3
+	case "auto":
+		return EventParserAuto
 	}
-	r.oneOf(name, class, parserClasses+"MinioParser", parserClasses+"S3Parser")
+	r.oneOf(name, class, parserClasses+"MinioParser", parserClasses+"S3Parser", "auto")
 	return ""
 }
 

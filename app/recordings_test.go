@@ -353,8 +353,8 @@ func TestStorageHookRefusals(t *testing.T) {
 		"no records":     {"Bearer storage-hook-token", "application/json", `{"Records":[]}`, 403, malformed},
 		"wrong types":    {"Bearer storage-hook-token", "application/json", `{"Records":[{"s3":{"bucket":7,"object":"x"}}]}`, 403, malformed},
 		"key no text":    {"Bearer storage-hook-token", "application/json", `{"Records":[{"s3":{"bucket":{"name":"meet-media"},"object":{"key":7,"contentType":"video/mp4"}}}]}`, 403, malformed},
-		"test event":     {"Bearer storage-hook-token", "application/json", `{"Service":"Amazon S3","Event":"s3:TestEvent","Bucket":"meet-media"}`, 403, malformed},
-		"subscription":   {"Bearer storage-hook-token", "application/json", `{"Type":"SubscriptionConfirmation","SubscribeURL":"` + nowhere + `"}`, 403, malformed},
+		"test event":     {"Bearer storage-hook-token", "application/json", `{"Service":"Amazon S3","Event":"s3:TestEvent","Bucket":"meet-media"}`, 200, ignored},
+		"subscription":   {"Bearer storage-hook-token", "application/json", `{"Type":"SubscriptionConfirmation","SubscribeURL":"` + nowhere + `"}`, 200, ignored},
 		"other bucket":   {"Bearer storage-hook-token", "application/json", storageBody("s3:ObjectCreated:Put", "other", "recordings%2F"+id.String()+".mp4", "video/mp4"), 403, `{"detail":"Invalid bucket specified."}`},
 		"removed":        {"Bearer storage-hook-token", "application/json", storageBody("s3:ObjectRemoved:Delete", "meet-media", "recordings%2F"+id.String()+".mp4", "video/mp4"), 200, ignored},
 		"expired":        {"Bearer storage-hook-token", "application/json", storageBody("s3:LifecycleExpiration:Delete", "meet-media", "recordings%2F"+id.String()+".mp4", "video/mp4"), 200, ignored},
@@ -384,6 +384,37 @@ func TestStorageHookRefusals(t *testing.T) {
 	wantAnswer(t, "a good event", s.storageEvent(t, good), 200, `{"message":"Event processed."}`)
 	if got := s.status(t, id); got != "saved" {
 		t.Errorf("after a good event it is %s", got)
+	}
+}
+
+// SNS calls its JSON plain text, and is believed because of its header.
+func TestStorageHookSNS(t *testing.T) {
+	t.Parallel()
+	s := startService(t, map[string]string{"MEETD_RECORDING_VERIFY_OBJECT": "false"})
+	ada := s.login(t, "ada")
+	id := s.recording(t, screen, "active", roles{ada: "owner"})
+	envelope := func(message string) string {
+		b, _ := json.Marshal(map[string]string{"Type": "Notification", "TopicArn": "arn:aws:sns:eu-west-3:1:t", "Message": message})
+		return string(b)
+	}
+	post := func(body, kind string, sns ...string) answer {
+		return s.request(t, account{}, http.MethodPost, "/api/v1.0/recordings/storage-hook/", body, http.Header{
+			"Content-Type": {kind}, "Authorization": {"Bearer storage-hook-token"}, "X-Amz-Sns-Message-Type": sns,
+		})
+	}
+	good := envelope(minioEvent(id.String()+".mp4", "video/mp4"))
+	const plain = "text/plain; charset=UTF-8"
+	wantAnswer(t, "without the header", post(good, plain), 415, "")
+	wantAnswer(t, "another type", post(good, "text/html", "Notification"), 415, "")
+	wantAnswer(t, "no JSON", post("hello", plain, "Notification"), 400, "")
+	wantAnswer(t, "no JSON inside", post(envelope("hello"), plain, "Notification"), 403, `{"detail":"Invalid request data."}`)
+	wantAnswer(t, "subscription", post(`{"Type":"SubscriptionConfirmation","SubscribeURL":"`+nowhere+`"}`, plain, "SubscriptionConfirmation"), 200, `{"message":"Notification ignored."}`)
+	if got := s.status(t, id); got != "active" {
+		t.Errorf("before the event it is %s", got)
+	}
+	wantAnswer(t, "notification", post(good, plain, "Notification"), 200, `{"message":"Event processed."}`)
+	if got := s.status(t, id); got != "saved" {
+		t.Errorf("after the event it is %s", got)
 	}
 }
 

@@ -59,17 +59,19 @@ type Events interface {
 
 // StorageEvent is one record of a storage notification.
 type StorageEvent struct {
-	Name        string // such as s3:ObjectCreated:Put; empty when the store sends none
+	Created     bool // an object was written; also when the store does not say what happened
 	Bucket      string
 	Key         string // decoded name of the object; empty when it is not in the form this store sends
 	ContentType string // as told, or guessed from the name
+	Size        int64  // in bytes, as told, which some stores do wrongly; -1: not told
 	Sequencer   string // tells two events of one object apart; may be empty
 }
 
 // StorageEvents reads the notifications of a kind of object store.
 type StorageEvents interface {
-	// Parse reads all records of a body. fault.Invalid when it is none of this
-	// store's notifications.
+	// Parse reads all records of a body. A notification about no object, such as
+	// a test, has none. fault.Invalid when it is none of this store's
+	// notifications.
 	Parse(body []byte) ([]StorageEvent, error)
 }
 

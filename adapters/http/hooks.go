@@ -71,7 +71,7 @@ func (s *Server) storageHook(c echo.Context) error {
 		return readErr
 	}
 	if len(body) > 0 {
-		if err != nil || kind != "application/json" {
+		if err != nil || kind != "application/json" && !fromSNS(c.Request(), kind) {
 			return fault.About(fault.Invalid, "media_type", header)
 		}
 		if !json.Valid(body) {
@@ -114,6 +114,11 @@ func (s *Server) processHook(c echo.Context) error {
 		return err
 	}
 	return respond(c, http.StatusOK, message{"Event processed."})
+}
+
+// fromSNS reports whether Amazon SNS sends the body: it calls its JSON plain text.
+func fromSNS(r *http.Request, kind string) bool {
+	return kind == "text/plain" && r.Header.Get("X-Amz-Sns-Message-Type") != ""
 }
 
 type status struct {

@@ -3,115 +3,235 @@ package storageevent
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
-	"net/url"
-	"path"
+	"log/slog"
+	"strconv"
 	"strings"
 
 	"meetd/domain/fault"
 	"meetd/ports"
 )
 
-// notification is the part of an S3 event that is read. Pointers tell null and
-// absent from empty.
-type notification struct {
-	Records []struct {
-		EventName string `json:"eventName"`
-		S3        *struct {
-			Bucket *struct {
-				Name *string `json:"name"`
-			} `json:"bucket"`
-			Object *struct {
-				Key         *string `json:"key"`
-				ContentType *string `json:"contentType"`
-				Sequencer   string  `json:"sequencer"`
-				ETag        string  `json:"eTag"`
-			} `json:"object"`
-		} `json:"s3"`
-	} `json:"Records"`
+const (
+	maxDepth   = 4    // envelopes inside each other; SNS inside SQS is two
+	maxRecords = 1000 // in one body
+	maxLogged  = 200  // bytes of what a stranger wrote that may come into the log
+)
+
+var tooMany = fmt.Sprintf("there are more than %d records", maxRecords)
+
+// Parser reads notifications. Envelopes are taken off whatever the dialect is.
+type Parser struct {
+	Dialect Dialect
+	Log     *slog.Logger
 }
 
-// MinIO reads MinIO's notifications: keys are percent-encoded, and the content
-// type is told.
-type MinIO struct{}
+var _ ports.StorageEvents = Parser{}
 
-var _ ports.StorageEvents = MinIO{}
-
-// Parse reads all records.
-func (MinIO) Parse(body []byte) ([]ports.StorageEvent, error) {
-	return parse(body, func(key string, contentType *string) (string, string, error) {
-		if contentType == nil {
-			return "", "", malformed("a record has no content type")
-		}
-		name, err := url.QueryUnescape(key)
-		if err != nil || strings.Contains(key, "/") || strings.Contains(key, "%2f") {
-			name = "" // MinIO writes no bare slash, no lower-case escape and no half one
-		}
-		return name, *contentType, nil
-	})
+// Parse reads all records. A body about no object, such as the test that stores
+// send when notifications are switched on, gives none.
+func (p Parser) Parse(body []byte) ([]ports.StorageEvent, error) {
+	r := reading{Parser: p}
+	if err := r.message(body, 0); err != nil {
+		return nil, err
+	}
+	return r.events, nil
 }
 
-// S3 reads the notifications of Amazon S3 and of the stores that copy them:
-// keys are encoded by some and raw by others, the type follows from the name.
-type S3 struct{}
+// message has every shape that a body or what an envelope holds may have.
+type message struct {
+	Records list[record] // S3, its copies, and SQS and SNS as functions are given them
 
-var _ ports.StorageEvents = S3{}
+	Messages json.RawMessage // SQS as its clients receive it
 
-// Parse reads all records.
-func (S3) Parse(body []byte) ([]ports.StorageEvent, error) {
-	return parse(body, func(key string, _ *string) (string, string, error) {
-		if key == "" {
-			return "", "", malformed("a record has no object key")
-		}
-		name := key
-		if !strings.Contains(key, "%2f") {
-			if decoded, err := url.QueryUnescape(key); err == nil {
-				name = decoded
-			}
-		}
-		return name, typeByName(name), nil
-	})
+	Type     text // SNS
+	TopicARN text `json:"TopicArn"`
+	Message  text
+
+	Source     text // EventBridge
+	DetailType text `json:"detail-type"`
+	Detail     json.RawMessage
+
+	Event text // S3 and versitygw, testing
 }
 
-// typeByName guesses what an object holds.
-func typeByName(name string) string {
-	switch strings.ToLower(path.Ext(name)) {
-	case ".mp4":
-		return "video/mp4"
-	case ".ogg", ".oga":
-		return "audio/ogg"
-	}
-	return "application/octet-stream"
+type record struct {
+	EventName text     `json:"eventName"`
+	S3        *subject `json:"s3"`
+	Body      *text    `json:"body"` // SQS
+	SNS       *struct{ Message text }
 }
 
-func parse(body []byte, object func(key string, contentType *string) (name, kind string, err error)) ([]ports.StorageEvent, error) {
-	if bytes.IndexByte(body, 0) >= 0 {
-		return nil, malformed("the body holds a NUL byte")
+// subject is the object that an event is about. Pointers tell null and absent
+// from empty.
+type subject struct {
+	Bucket *struct {
+		Name *string `json:"name"`
+	} `json:"bucket"`
+	Object *struct {
+		Key         *string         `json:"key"`
+		ContentType *string         `json:"contentType"`
+		Size        json.RawMessage `json:"size"`
+		Sequencer   text            `json:"sequencer"`
+		ETag        text            `json:"eTag"`
+	} `json:"object"`
+}
+
+// reading is one body on its way to events.
+type reading struct {
+	Parser
+	events []ports.StorageEvent
+}
+
+// message reads a body, or what an envelope at that depth holds.
+func (r *reading) message(body []byte, depth int) error {
+	if depth > maxDepth {
+		return malformed(fmt.Sprintf("there are more than %d envelopes inside each other", maxDepth))
 	}
-	var n notification
-	if err := json.Unmarshal(body, &n); err != nil {
-		return nil, malformed(err.Error())
+	var m message
+	if err := json.Unmarshal(body, &m); err != nil {
+		return malformed(err.Error())
 	}
-	if len(n.Records) == 0 {
-		return nil, malformed("the body has no records")
-	}
-	out := make([]ports.StorageEvent, len(n.Records))
-	for i, r := range n.Records {
-		if r.S3 == nil || r.S3.Bucket == nil || r.S3.Bucket.Name == nil || r.S3.Object == nil || r.S3.Object.Key == nil {
-			return nil, malformed(fmt.Sprintf("record %d lacks the bucket or the object", i))
+	switch {
+	case len(m.Records) > 0:
+		return r.records(m.Records, depth)
+	case m.Type == "Notification":
+		return r.message([]byte(m.Message), depth+1)
+	case m.Type == "SubscriptionConfirmation":
+		r.Log.Warn("Amazon SNS asks whether a topic may send its notifications here: "+
+			"confirm the subscription by hand, its address is not fetched", "topic", cut(string(m.TopicARN)))
+		return nil
+	case m.Type == "UnsubscribeConfirmation":
+		r.Log.Warn("Amazon SNS says that a topic sends its notifications here no more: "+
+			"if it should, subscribe again and confirm it by hand, the address is not fetched", "topic", cut(string(m.TopicARN)))
+		return nil
+	case len(m.Messages) > 0:
+		return r.messages(m.Messages, depth)
+	case m.Source == "aws.s3":
+		var s subject
+		if err := json.Unmarshal(m.Detail, &s); err != nil {
+			return malformed(err.Error())
 		}
-		o := r.S3.Object
-		name, kind, err := object(*o.Key, o.ContentType)
+		return r.add(string(m.DetailType), &s, raw)
+	case m.Event == "s3:TestEvent":
+		return nil
+	}
+	return malformed("the body has no records")
+}
+
+func (r *reading) records(records []record, depth int) error {
+	for _, one := range records {
+		var err error
+		switch {
+		case one.S3 == nil && one.Body != nil:
+			err = r.message([]byte(*one.Body), depth+1)
+		case one.S3 == nil && one.SNS != nil:
+			err = r.message([]byte(one.SNS.Message), depth+1)
+		default:
+			err = r.add(string(one.EventName), one.S3, r.Dialect)
+		}
 		if err != nil {
-			return nil, err
-		}
-		out[i] = ports.StorageEvent{
-			Name: r.EventName, Bucket: *r.S3.Bucket.Name, Key: name, ContentType: kind, Sequencer: o.Sequencer + o.ETag,
+			return err
 		}
 	}
-	return out, nil
+	return nil
+}
+
+func (r *reading) messages(body []byte, depth int) error {
+	var messages list[struct{ Body text }]
+	if err := json.Unmarshal(body, &messages); err != nil {
+		return malformed(err.Error())
+	}
+	if len(messages) == 0 {
+		return malformed("the body has no messages")
+	}
+	for _, one := range messages {
+		if err := r.message([]byte(one.Body), depth+1); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *reading) add(event string, s *subject, dialect Dialect) error {
+	if s == nil || s.Bucket == nil || s.Bucket.Name == nil || s.Object == nil || s.Object.Key == nil {
+		return malformed(fmt.Sprintf("record %d lacks the bucket or the object", len(r.events)))
+	}
+	if len(r.events) == maxRecords {
+		return malformed(tooMany)
+	}
+	o := s.Object
+	name, kind, err := dialect(*o.Key, o.ContentType)
+	if err != nil {
+		return err
+	}
+	r.events = append(r.events, ports.StorageEvent{
+		Created: created(event), Bucket: *s.Bucket.Name, Key: name, ContentType: kind,
+		Size: size(o.Size), Sequencer: string(o.Sequencer + o.ETag),
+	})
+	return nil
+}
+
+// size reads a number, which Ceph's documentation writes as a text.
+func size(text []byte) int64 {
+	n, err := strconv.ParseInt(strings.Trim(string(text), `"`), 10, 64)
+	if err != nil || n < 0 {
+		return -1
+	}
+	return n
+}
+
+// text is a string of JSON; anything else, where nothing depends on it, is none.
+type text string
+
+// UnmarshalJSON takes any value.
+func (t *text) UnmarshalJSON(b []byte) error {
+	var s string
+	if len(b) > 0 && b[0] == '"' {
+		if err := json.Unmarshal(b, &s); err != nil {
+			return err
+		}
+	}
+	*t = text(s)
+	return nil
+}
+
+// list is an array of JSON that is given up when it has too many members: empty
+// ones are far longer here than in the body.
+type list[T any] []T
+
+// UnmarshalJSON fails on what is no array, and on more than maxRecords members.
+func (l *list[T]) UnmarshalJSON(b []byte) error {
+	*l = nil
+	if string(b) == "null" {
+		return nil
+	}
+	d := json.NewDecoder(bytes.NewReader(b))
+	if start, err := d.Token(); err != nil || start != json.Delim('[') {
+		return errors.New("what should be a list is none")
+	}
+	for d.More() {
+		if len(*l) == maxRecords {
+			return errors.New(tooMany)
+		}
+		var one T
+		if err := d.Decode(&one); err != nil {
+			return err
+		}
+		*l = append(*l, one)
+	}
+	return nil
 }
 
 func malformed(why string) error {
-	return fault.Wrap(fault.Invalid, "storage_event", fmt.Errorf("malformed storage event: %s", why))
+	return fault.Wrap(fault.Invalid, "storage_event", errors.New("malformed storage event: "+cut(why)))
+}
+
+// cut shortens what a stranger wrote.
+func cut(s string) string {
+	if len(s) <= maxLogged {
+		return s
+	}
+	return strings.ToValidUTF8(s[:maxLogged], "") + "…"
 }

@@ -77,7 +77,7 @@ func (s *Service) storageEvent(ctx context.Context, e ports.StorageEvent) (Outco
 	if e.Bucket != s.Config.Bucket {
 		return "", fault.New(fault.Forbidden, "storage_bucket")
 	}
-	if name := strings.TrimPrefix(e.Name, "s3:"); name != "" && !strings.HasPrefix(name, "ObjectCreated:") {
+	if !e.Created {
 		return Ignored, nil
 	}
 	if e.ContentType != recording.Transcript.ContentType() && e.ContentType != recording.ScreenRecording.ContentType() {
