@@ -342,10 +342,10 @@ func TestProviderLies(t *testing.T) {
 }
 
 // count asks the database for a number.
-func (s *service) count(t *testing.T, query string) int {
+func (s *service) count(t *testing.T, query string, args ...any) int {
 	t.Helper()
 	var n int
-	if err := s.DB.QueryRow(t.Context(), query).Scan(&n); err != nil {
+	if err := s.DB.QueryRow(t.Context(), query, args...).Scan(&n); err != nil {
 		t.Fatalf("%s: %v", query, err)
 	}
 	return n

@@ -10,14 +10,22 @@ import (
 
 type notices struct{ c conn }
 
-func (r notices) Add(ctx context.Context, now time.Time, list ...ports.Notice) error {
+func (r notices) Add(ctx context.Context, now time.Time, list ...ports.Notice) ([]ports.Notice, error) {
 	arg := db.NoticesAddParams{CreatedAt: now}
 	for _, n := range list {
 		arg.Recordings = append(arg.Recordings, n.Recording)
 		arg.Kinds = append(arg.Kinds, string(n.Kind))
 		arg.Recipients = append(arg.Recipients, n.Recipient)
 	}
-	return translate(q.NoticesAdd(ctx, r.c, arg), "notice")
+	rows, err := q.NoticesAdd(ctx, r.c, arg)
+	if err != nil {
+		return nil, translate(err, "notice")
+	}
+	fresh := make([]ports.Notice, len(rows))
+	for i, row := range rows {
+		fresh[i] = ports.Notice{Recording: row.RecordingID, Kind: ports.NoticeKind(row.Kind), Recipient: row.Recipient}
+	}
+	return fresh, nil
 }
 
 func (r notices) Open(ctx context.Context, n ports.Notice) (bool, error) {

@@ -161,7 +161,7 @@ func (s *Service) follow(ctx context.Context, r ports.Repos, rec *recording.Reco
 			return err
 		}
 	}
-	if is.Status == recording.Saved {
+	if is.Status == recording.Saved && was.Status != recording.Saved {
 		if err := r.Jobs.NotifyOf(ctx, rec.ID); err != nil {
 			return err
 		}

@@ -47,20 +47,15 @@ func (s *Service) Notify(ctx context.Context, id uuid.UUID) error {
 			s.Log.WarnContext(ctx, "Unknown recording mode "+string(rec.Mode), "recording", id)
 			return nil
 		}
-		if err := r.Notices.Add(ctx, s.Now(), notices...); err != nil {
-			return err
-		}
-		for _, n := range notices {
+		fresh, err := r.Notices.Add(ctx, s.Now(), notices...)
+		for _, n := range fresh {
 			if n.Kind == ports.SummaryNotice {
-				err = r.Jobs.Summarize(ctx, id)
+				err = errors.Join(err, r.Jobs.Summarize(ctx, id))
 			} else {
-				err = r.Jobs.MailOwner(ctx, id, n.Recipient)
-			}
-			if err != nil {
-				return err
+				err = errors.Join(err, r.Jobs.MailOwner(ctx, id, n.Recipient))
 			}
 		}
-		return nil
+		return err
 	})
 }
 

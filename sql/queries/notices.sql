@@ -1,7 +1,9 @@
--- name: NoticesAdd :exec
+-- name: NoticesAdd :many
+-- Gives those that are new.
 INSERT INTO meetd.notice (recording_id, kind, recipient, created_at)
 SELECT unnest(sqlc.arg(recordings)::uuid[]), unnest(sqlc.arg(kinds)::text[]), unnest(sqlc.arg(recipients)::uuid[]), sqlc.arg(created_at)
-ON CONFLICT (recording_id, kind, recipient) DO NOTHING;
+ON CONFLICT (recording_id, kind, recipient) DO NOTHING
+RETURNING recording_id, kind, recipient;
 
 -- name: NoticeOpen :one
 SELECT EXISTS (

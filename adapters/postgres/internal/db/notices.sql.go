@@ -53,10 +53,11 @@ func (q *Queries) NoticeOpen(ctx context.Context, db DBTX, arg NoticeOpenParams)
 	return exists, err
 }
 
-const noticesAdd = `-- name: NoticesAdd :exec
+const noticesAdd = `-- name: NoticesAdd :many
 INSERT INTO meetd.notice (recording_id, kind, recipient, created_at)
 SELECT unnest($1::uuid[]), unnest($2::text[]), unnest($3::uuid[]), $4
 ON CONFLICT (recording_id, kind, recipient) DO NOTHING
+RETURNING recording_id, kind, recipient
 `
 
 type NoticesAddParams struct {
@@ -66,14 +67,36 @@ type NoticesAddParams struct {
 	CreatedAt  time.Time
 }
 
-func (q *Queries) NoticesAdd(ctx context.Context, db DBTX, arg NoticesAddParams) error {
-	_, err := db.Exec(ctx, noticesAdd,
+type NoticesAddRow struct {
+	RecordingID uuid.UUID
+	Kind        string
+	Recipient   uuid.UUID
+}
+
+// Gives those that are new.
+func (q *Queries) NoticesAdd(ctx context.Context, db DBTX, arg NoticesAddParams) ([]NoticesAddRow, error) {
+	rows, err := db.Query(ctx, noticesAdd,
 		arg.Recordings,
 		arg.Kinds,
 		arg.Recipients,
 		arg.CreatedAt,
 	)
-	return err
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []NoticesAddRow
+	for rows.Next() {
+		var i NoticesAddRow
+		if err := rows.Scan(&i.RecordingID, &i.Kind, &i.Recipient); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const noticesOpen = `-- name: NoticesOpen :one
