@@ -202,7 +202,7 @@ func build(ctx context.Context, c *Config, pool *pgxpool.Pool, log *slog.Logger,
 		Accounts: accountSvc, Rooms: roomSvc, Entry: entrySvc, Recordings: recordingSvc,
 		DialIn: dialInSvc, Diagnostics: diagnosticsSvc, Marketing: newMarketing(c.Marketing, store, log),
 	}
-	queue, err := jobs.New(pool, jobs.Config{Workers: 10, Reconcile: c.Recording.ReconcilePeriod}, services, quiet(log, c.Log.Root))
+	queue, err := jobs.New(pool, jobs.Config{Workers: c.Server.JobWorkers, Reconcile: c.Recording.ReconcilePeriod}, services, quiet(log, c.Log.Root))
 	if err != nil {
 		return nil, err
 	}

@@ -27,8 +27,8 @@ type Jobs interface { //nolint:interfacebloat // all that a transaction can ask 
 	// AnnounceLimit tells the participants that their recording reached the
 	// longest that it may be.
 	AnnounceLimit(ctx context.Context, recording uuid.UUID) error
-	// NotifyOf has everybody told that a recording is saved.
-	NotifyOf(ctx context.Context, recording uuid.UUID) error
+	// NotifyOf has everybody told that recordings are saved.
+	NotifyOf(ctx context.Context, recordings ...uuid.UUID) error
 	// MailOwner writes to an owner that a recording is ready.
 	MailOwner(ctx context.Context, recording, owner uuid.UUID) error
 	// Summarize hands a recording to the summary service.

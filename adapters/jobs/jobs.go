@@ -28,11 +28,14 @@ import (
 const Schema = "meetd"
 
 // Queue is the job queue of one node.
-type Queue struct{ client *river.Client[pgx.Tx] }
+type Queue struct {
+	client *river.Client[pgx.Tx]
+	works  bool
+}
 
 // Config says how much a node works.
 type Config struct {
-	Workers   int           // jobs at a time
+	Workers   int           // jobs at a time; 0: jobs are only noted, for other nodes to work on
 	Reconcile time.Duration // between two looks at unfinished recordings
 }
 
@@ -66,10 +69,14 @@ func New(pool *pgxpool.Pool, c Config, s Services, log *slog.Logger) (*Queue, er
 	river.AddWorker(workers, &purgeSessions{svc: s.Accounts})
 	river.AddWorker(workers, &purgeRooms{rooms: s.Rooms, entry: s.Entry})
 	river.AddWorker(workers, &marketingSignup{svc: s.Marketing})
+	queues := map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: c.Workers}}
+	if c.Workers == 0 {
+		queues = nil
+	}
 	client, err := river.NewClient(riverpgxv5.New(pool), &river.Config{
 		Schema:  Schema,
 		Logger:  log,
-		Queues:  map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: c.Workers}},
+		Queues:  queues,
 		Workers: workers,
 		PeriodicJobs: []*river.PeriodicJob{
 			every(c.Reconcile, reconcileArgs{}),
@@ -80,7 +87,7 @@ func New(pool *pgxpool.Pool, c Config, s Services, log *slog.Logger) (*Queue, er
 	if err != nil {
 		return nil, fmt.Errorf("job queue: %w", err)
 	}
-	return &Queue{client: client}, nil
+	return &Queue{client: client, works: c.Workers > 0}, nil
 }
 
 // every makes a job periodic. One that is still waiting or running is not
@@ -96,6 +103,9 @@ func every(period time.Duration, args river.JobArgs) *river.PeriodicJob {
 
 // Start begins to work. It returns at once.
 func (q *Queue) Start(ctx context.Context) error {
+	if !q.works {
+		return nil
+	}
 	if err := q.client.Start(ctx); err != nil {
 		return fmt.Errorf("start the job queue: %w", err)
 	}
@@ -105,6 +115,9 @@ func (q *Queue) Start(ctx context.Context) error {
 // Stop lets running jobs end, until ctx is over; then they are cancelled and
 // done again later.
 func (q *Queue) Stop(ctx context.Context) error {
+	if !q.works {
+		return nil
+	}
 	if err := q.client.Stop(ctx); err != nil {
 		if err := q.client.StopAndCancel(context.WithoutCancel(ctx)); err != nil {
 			return fmt.Errorf("stop the job queue: %w", err)

@@ -16,8 +16,8 @@ import (
 // summary service may be away over a weekend.
 const noticeAttempts = 20
 
-func (o *Outbox) NotifyOf(_ context.Context, recording uuid.UUID) error {
-	return o.note(notifyArgs{Recording: recording}, noticeAttempts)
+func (o *Outbox) NotifyOf(_ context.Context, recordings ...uuid.UUID) error {
+	return o.note(notifyArgs{Recordings: recordings}, noticeAttempts)
 }
 
 func (o *Outbox) MailOwner(_ context.Context, recording, owner uuid.UUID) error {
@@ -29,10 +29,10 @@ func (o *Outbox) Summarize(_ context.Context, recording uuid.UUID) error {
 }
 
 type notifyArgs struct {
-	Recording uuid.UUID `json:"recording"`
+	Recordings []uuid.UUID `json:"recordings"`
 }
 
-func (notifyArgs) Kind() string { return "notify_of_recording" }
+func (notifyArgs) Kind() string { return "notify_of_recordings" }
 
 type notify struct {
 	river.WorkerDefaults[notifyArgs]
@@ -40,7 +40,7 @@ type notify struct {
 }
 
 func (w *notify) Work(ctx context.Context, job *river.Job[notifyArgs]) error {
-	return w.svc.Notify(ctx, job.Args.Recording)
+	return w.svc.Notify(ctx, job.Args.Recordings)
 }
 
 type mailOwnerArgs struct {

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"meetd/domain/fault"
 	"meetd/ports"
@@ -187,13 +188,18 @@ type text string
 
 // UnmarshalJSON takes any value.
 func (t *text) UnmarshalJSON(b []byte) error {
-	var s string
-	if len(b) > 0 && b[0] == '"' {
+	switch {
+	case len(b) < 2 || b[0] != '"':
+		*t = ""
+	case bytes.IndexByte(b, '\\') < 0 && utf8.Valid(b): // as nearly all are
+		*t = text(b[1 : len(b)-1])
+	default:
+		var s string
 		if err := json.Unmarshal(b, &s); err != nil {
 			return err
 		}
+		*t = text(s)
 	}
-	*t = text(s)
 	return nil
 }
 

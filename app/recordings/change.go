@@ -14,8 +14,10 @@ import (
 )
 
 const (
-	// inOneGo is how many share a transaction at most.
+	// inOneGo is how many share a transaction at most, and lanes how many of these
+	// go on at the same time: while one waits for the disk another can work.
 	inOneGo = 128
+	lanes   = 2
 	// commitPatience is how long such a transaction may take.
 	commitPatience = 10 * time.Second
 )
@@ -49,7 +51,7 @@ func (s *Service) together(ctx context.Context, id uuid.UUID, fn func(*recording
 
 func (s *Service) join(ctx context.Context, f *fact) (*recording.Recording, error) {
 	s.inbound.once.Do(func() {
-		s.inbound.g = gather.New(inOneGo, func(ctx context.Context, facts []*fact) {
+		s.inbound.g = gather.New(lanes, inOneGo, func(ctx context.Context, facts []*fact) {
 			ctx, cancel := context.WithTimeout(ctx, commitPatience)
 			defer cancel()
 			s.commitAll(ctx, facts)
@@ -111,6 +113,7 @@ func (s *Service) commit(ctx context.Context, facts []*fact) error {
 			}
 		}
 		var changed []*recording.Recording
+		var saved []uuid.UUID
 		for _, f := range facts {
 			rec := recs[f.id]
 			if rec == nil || !rec.Changed() {
@@ -118,7 +121,15 @@ func (s *Service) commit(ctx context.Context, facts []*fact) error {
 			}
 			delete(recs, f.id)
 			changed = append(changed, rec)
+			if rec.Status() == recording.Saved && rec.Stored().Status != recording.Saved {
+				saved = append(saved, rec.ID)
+			}
 			if err := s.follow(ctx, r, rec); err != nil {
+				return err
+			}
+		}
+		if saved != nil {
+			if err := r.Jobs.NotifyOf(ctx, saved...); err != nil {
 				return err
 			}
 		}
@@ -143,7 +154,7 @@ func applied(rec *recording.Recording, fn func(*recording.Recording) error) (*re
 	return &after, nil
 }
 
-// follow notes what follows from a change.
+// follow notes what follows from a change, but for who is to be told of a file.
 func (s *Service) follow(ctx context.Context, r ports.Repos, rec *recording.Recording) error {
 	was, is := rec.Stored(), rec.State()
 	if rec.Limited() {
@@ -162,12 +173,10 @@ func (s *Service) follow(ctx context.Context, r ports.Repos, rec *recording.Reco
 		}
 	}
 	if is.Status == recording.Saved && was.Status != recording.Saved {
-		if err := r.Jobs.NotifyOf(ctx, rec.ID); err != nil {
-			return err
-		}
+		return nil // Notify has the room told too
 	}
-	if is.Status == was.Status && is.Egress == was.Egress {
-		return nil
+	if is.Status != was.Status || is.Egress != was.Egress {
+		return r.Jobs.ShowRecording(ctx, rec.RoomID)
 	}
-	return r.Jobs.ShowRecording(ctx, rec.RoomID)
+	return nil
 }

@@ -91,27 +91,21 @@ func (s *Service) storageEvent(ctx context.Context, e ports.StorageEvent) (Outco
 	if err != nil {
 		return "", err
 	}
-	rec, err := s.Store.Repos().Recordings.Get(ctx, addr.ID)
-	if errors.Is(err, fault.NotFound) {
-		return "", fault.About(fault.NotFound, codeUnknown, addr.ID.String())
-	} else if err != nil {
-		return "", err
-	}
-	if rec.Status() == recording.Initiated {
-		// Our own start is not committed yet. It will find the event; the sender
-		// is told what the contract says.
+	saved, err := s.complete(ctx, addr.ID, kept)
+	switch {
+	case errors.Is(err, errEarly):
+		// It is kept, and looked at once more because the start may be committed
+		// since. The sender is told what the contract says.
 		if err := s.keep(ctx, kept); err != nil {
 			return "", err
 		}
 		if err := s.settle(ctx, ports.FromStorage, addr.ID.String()); err != nil {
 			return "", err
 		}
-	}
-	if !rec.Savable() {
-		return "", notSavable(rec.ID)
-	}
-	saved, err := s.complete(ctx, rec, kept)
-	if err == nil && !saved {
+		return "", notSavable(addr.ID)
+	case errors.Is(err, fault.NotFound):
+		return "", fault.About(fault.NotFound, codeUnknown, addr.ID.String())
+	case err == nil && !saved:
 		err = s.keep(ctx, kept)
 	}
 	return Processed, err
@@ -121,21 +115,32 @@ func notSavable(id uuid.UUID) error {
 	return fault.About(fault.Forbidden, codeNotSavable, id.String())
 }
 
+// errEarly says that an event came before our own start was committed.
+var errEarly = errors.New("the recording is not known to have begun")
+
 // complete makes the recording saved once its object is in the bucket. It
 // reports false, and changes nothing, while the object cannot be seen there.
-// fault.Forbidden when the recording may not become saved any more.
-func (s *Service) complete(ctx context.Context, rec *recording.Recording, e ports.KeptEvent) (saved bool, err error) {
+// fault.NotFound for an unknown recording, fault.Forbidden for one that may not
+// become saved any more, errEarly for one that may not yet.
+func (s *Service) complete(ctx context.Context, id uuid.UUID, e ports.KeptEvent) (saved bool, err error) {
 	if s.Config.VerifyObject {
-		presence, err := s.look(ctx, rec)
-		if presence != recording.Seen {
-			s.Log.WarnContext(ctx, "the object of a recording cannot be seen; it will be looked for again",
-				"recording", rec.ID, "error", err)
-			return false, nil
+		rec, err := s.Store.Repos().Recordings.Get(ctx, id)
+		if err != nil {
+			return false, err
+		}
+		if rec.Savable() {
+			if presence, err := s.look(ctx, rec); presence != recording.Seen {
+				s.Log.WarnContext(ctx, "the object of a recording cannot be seen; it will be looked for again", "recording", id, "error", err)
+				return false, nil
+			}
 		}
 	}
-	_, err = s.take(ctx, e, rec.ID, func(r *recording.Recording) error {
-		if !r.Savable() {
-			return notSavable(r.ID)
+	_, err = s.take(ctx, e, id, func(r *recording.Recording) error {
+		switch {
+		case r.Status() == recording.Initiated:
+			return errEarly
+		case !r.Savable():
+			return notSavable(id)
 		}
 		return r.Save()
 	})
@@ -239,7 +244,7 @@ func (s *Service) observe(ctx context.Context, id uuid.UUID, e ports.KeptEvent, 
 	if s.Config.StorageEvents || !said.Status.Produced() || said.Elsewhere || !rec.Savable() {
 		return nil
 	}
-	_, err = s.complete(ctx, rec, e)
+	_, err = s.complete(ctx, id, e)
 	if errors.Is(err, fault.Forbidden) { // somebody else was faster
 		return nil
 	}
@@ -344,19 +349,11 @@ func (s *Service) settleOne(ctx context.Context, id uuid.UUID, e ports.KeptEvent
 // settleStorage applies a kept storage event. It reports whether the event is
 // of no more use.
 func (s *Service) settleStorage(ctx context.Context, id uuid.UUID, e ports.KeptEvent) (done bool, err error) {
-	rec, err := s.Store.Repos().Recordings.Get(ctx, id)
+	done, err = s.complete(ctx, id, e)
 	switch {
-	case errors.Is(err, fault.NotFound):
-		return true, nil
-	case err != nil:
-		return false, err
-	case rec.Status() == recording.Initiated:
+	case errors.Is(err, errEarly):
 		return false, nil
-	case !rec.Savable():
-		return true, nil
-	}
-	done, err = s.complete(ctx, rec, e)
-	if errors.Is(err, fault.Forbidden) {
+	case errors.Is(err, fault.NotFound), errors.Is(err, fault.Forbidden):
 		return true, nil
 	}
 	return done, err

@@ -21,42 +21,47 @@ type Notification struct {
 	URLExpiry      time.Duration // of what the summary service reads files with
 }
 
-// Notify finds out who is to be told that the recording is saved, and notes a job
+// Notify finds out who is to be told that recordings are saved, and notes a job
 // for each of them, so that one who cannot be told keeps nobody else waiting. When
-// all were told the recording has the status that says so.
-func (s *Service) Notify(ctx context.Context, id uuid.UUID) error {
-	return s.Store.InTx(ctx, func(r ports.Repos) error {
-		recs, err := r.Recordings.Lock(ctx, id)
-		if err != nil {
-			return err
-		}
-		rec := recs[id]
-		if rec == nil || !rec.Status().Downloadable() {
-			return nil
-		}
-		owners, err := r.Recordings.Owners(ctx, id)
-		if err != nil {
-			return err
-		}
-		if len(owners) == 0 {
-			s.Log.WarnContext(ctx, "No owner found for recording "+id.String())
-			return nil
-		}
-		notices := s.notices(rec, owners)
-		if len(notices) == 0 {
-			s.Log.WarnContext(ctx, "Unknown recording mode "+string(rec.Mode), "recording", id)
-			return nil
-		}
-		fresh, err := r.Notices.Add(ctx, s.Now(), notices...)
-		for _, n := range fresh {
-			if n.Kind == ports.SummaryNotice {
-				err = errors.Join(err, r.Jobs.Summarize(ctx, id))
-			} else {
-				err = errors.Join(err, r.Jobs.MailOwner(ctx, id, n.Recipient))
-			}
-		}
+// all were told a recording has the status that says so.
+func (s *Service) Notify(ctx context.Context, ids []uuid.UUID) error {
+	var errs []error
+	for _, id := range ids {
+		errs = append(errs, s.Store.InTx(ctx, func(r ports.Repos) error { return s.notify(ctx, r, id) }))
+	}
+	return errors.Join(errs...)
+}
+
+func (s *Service) notify(ctx context.Context, r ports.Repos, id uuid.UUID) error {
+	rec, err := r.Recordings.Get(ctx, id)
+	if err != nil {
+		return fault.IgnoreMissing(err)
+	}
+	if err := r.Jobs.ShowRecording(ctx, rec.RoomID); err != nil || !rec.Status().Downloadable() {
 		return err
-	})
+	}
+	owners, err := r.Recordings.Owners(ctx, id)
+	if err != nil {
+		return err
+	}
+	if len(owners) == 0 {
+		s.Log.WarnContext(ctx, "No owner found for recording "+id.String())
+		return nil
+	}
+	notices := s.notices(rec, owners)
+	if len(notices) == 0 {
+		s.Log.WarnContext(ctx, "Unknown recording mode "+string(rec.Mode), "recording", id)
+		return nil
+	}
+	fresh, err := r.Notices.Add(ctx, s.Now(), notices...)
+	for _, n := range fresh {
+		if n.Kind == ports.SummaryNotice {
+			err = errors.Join(err, r.Jobs.Summarize(ctx, id))
+		} else {
+			err = errors.Join(err, r.Jobs.MailOwner(ctx, id, n.Recipient))
+		}
+	}
+	return err
 }
 
 // notices lists what is to be told: a transcript to the summary service, a film to

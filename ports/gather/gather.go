@@ -11,12 +11,13 @@ var errBroken = errors.New("the work on a batch broke off")
 
 // Gatherer does things of one kind together. It must not be copied.
 type Gatherer[T any] struct {
-	do   func(ctx context.Context, batch []T)
-	most int
+	do    func(ctx context.Context, batch []T)
+	lanes int
+	most  int
 
 	mu      sync.Mutex
 	waiting []*entry[T]
-	busy    bool // a batch is under way
+	busy    int // batches under way
 }
 
 type entry[T any] struct {
@@ -25,11 +26,11 @@ type entry[T any] struct {
 	err  error
 }
 
-// New makes a gatherer that calls do with at most so many items. do leaves the
-// result of each in the item itself; its context is nobody's, so it has to set a
-// limit of its own.
-func New[T any](most int, do func(ctx context.Context, batch []T)) *Gatherer[T] {
-	return &Gatherer[T]{do: do, most: most}
+// New makes a gatherer that calls do with at most so many items, and in as many
+// lanes at the same time. do leaves the result of each in the item itself; its
+// context is nobody's, so it has to set a limit of its own.
+func New[T any](lanes, most int, do func(ctx context.Context, batch []T)) *Gatherer[T] {
+	return &Gatherer[T]{do: do, lanes: lanes, most: most}
 }
 
 // Do returns when the item was in a batch that is done, or with the error of ctx
@@ -38,15 +39,19 @@ func (g *Gatherer[T]) Do(ctx context.Context, item T) error {
 	e := &entry[T]{item: item, done: make(chan struct{})}
 	g.mu.Lock()
 	g.waiting = append(g.waiting, e)
-	leads := !g.busy
-	g.busy = true
+	leads := g.busy < g.lanes
+	if leads {
+		g.busy++
+	}
 	g.mu.Unlock()
 	// Whoever begins does the first batch himself, which saves a goroutine where
 	// there is no load. The others must not depend on his request.
 	if free := context.WithoutCancel(ctx); leads {
-		g.work(free, g.next())
-		if batch := g.next(); batch != nil {
-			go g.workOn(free, batch)
+		if batch := g.next(); batch != nil { // else another lane took it
+			g.work(free, batch)
+			if batch := g.next(); batch != nil {
+				go g.workOn(free, batch)
+			}
 		}
 	}
 	select {
@@ -57,13 +62,13 @@ func (g *Gatherer[T]) Do(ctx context.Context, item T) error {
 	}
 }
 
-// next takes what waits; with nothing waiting there is a pause.
+// next takes what waits; with nothing waiting the lane is closed.
 func (g *Gatherer[T]) next() []*entry[T] {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	n := min(len(g.waiting), g.most)
 	if n == 0 {
-		g.busy = false
+		g.busy--
 		return nil
 	}
 	batch := g.waiting[:n:n]

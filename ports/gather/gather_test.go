@@ -17,7 +17,7 @@ func TestGathers(t *testing.T) {
 	var mu sync.Mutex
 	var sizes []int
 	seen := map[int]int{}
-	g := New(most, func(_ context.Context, batch []*int) {
+	g := New(1, most, func(_ context.Context, batch []*int) {
 		mu.Lock()
 		first := len(sizes) == 0
 		sizes = append(sizes, len(batch))
@@ -64,7 +64,7 @@ func TestGathers(t *testing.T) {
 func TestLeaves(t *testing.T) {
 	t.Parallel()
 	begun, release, done := make(chan struct{}), make(chan struct{}), make(chan string, 3)
-	g := New(8, func(_ context.Context, batch []string) {
+	g := New(1, 8, func(_ context.Context, batch []string) {
 		if batch[0] == "first" {
 			close(begun)
 			<-release
@@ -91,7 +91,7 @@ func TestLeaves(t *testing.T) {
 // A panic is an error for its batch, and nobody after it is kept waiting.
 func TestPanic(t *testing.T) {
 	t.Parallel()
-	g := New(8, func(_ context.Context, batch []string) {
+	g := New(1, 8, func(_ context.Context, batch []string) {
 		if batch[0] == "bad" {
 			panic(errors.ErrUnsupported)
 		}

@@ -13,6 +13,9 @@ CREATE INDEX recording_state_unsure ON meetd.recording_state (recording_id) WHER
 ALTER TABLE meetd.kept_event DROP CONSTRAINT kept_event_source_check;
 ALTER TABLE meetd.kept_event
     ADD CONSTRAINT kept_event_source_check CHECK (source IN ('livekit', 'storage', 'summary'));
+-- They come in the order of their times, so that this index costs next to nothing.
+DROP INDEX meetd.kept_event_received_at;
+CREATE INDEX kept_event_received_at ON meetd.kept_event USING brin (received_at);
 
 -- Who is to be told that a recording is ready: each owner by mail, and the summary
 -- service, whose recipient is the nil UUID.
