@@ -28,6 +28,9 @@ import (
 
 func TestMain(m *testing.M) {
 	store.Child()
+	if os.Getenv(asNode) != "" {
+		os.Exit(serve())
+	}
 	pgtest.Main(m)
 }
 
@@ -54,36 +57,7 @@ type service struct {
 // configuration in which LiveKit, the provider and the store are unreachable.
 func startService(t *testing.T, env map[string]string) *service {
 	t.Helper()
-	vars := map[string]string{
-		"DJANGO_CONFIGURATION":     "Development",
-		"MEETD_DATABASE_POOL_SIZE": "8",
-
-		"AWS_S3_ENDPOINT_URL":      nowhere,
-		"AWS_S3_ACCESS_KEY_ID":     "key",
-		"AWS_S3_SECRET_ACCESS_KEY": "secret",
-		"AWS_STORAGE_BUCKET_NAME":  "meet-media",
-
-		"OIDC_RP_CLIENT_ID":              "meet",
-		"OIDC_RP_CLIENT_SECRET":          "client-secret",
-		"OIDC_OP_URL":                    nowhere,
-		"OIDC_OP_AUTHORIZATION_ENDPOINT": nowhere + "/authorize",
-		"OIDC_OP_TOKEN_ENDPOINT":         nowhere + "/token",
-		"OIDC_OP_USER_ENDPOINT":          nowhere + "/userinfo",
-		"OIDC_OP_JWKS_ENDPOINT":          nowhere + "/jwks",
-		"OIDC_OP_LOGOUT_ENDPOINT":        nowhere + "/logout",
-
-		"LIVEKIT_API_URL":    nowhere,
-		"LIVEKIT_API_KEY":    "livekit-key",
-		"LIVEKIT_API_SECRET": "livekit-secret-of-at-least-32-characters",
-
-		"RECORDING_ENABLE":               "true",
-		"RECORDING_STORAGE_EVENT_ENABLE": "true",
-		"RECORDING_STORAGE_EVENT_TOKEN":  "storage-hook-token",
-	}
-	if env["DATABASE_URL"] == "" {
-		vars["DATABASE_URL"] = pgtest.DSN(t)
-	}
-	maps.Copy(vars, env)
+	vars := settings(t, env)
 	conf, err := app.Load(func(name string) (string, bool) { v, ok := vars[name]; return v, ok }, os.ReadFile)
 	if err != nil {
 		t.Fatal(err)
@@ -120,6 +94,42 @@ func startService(t *testing.T, env map[string]string) *service {
 	}
 	t.Cleanup(s.DB.Close)
 	return s
+}
+
+// settings is the configuration of a test.
+func settings(t *testing.T, env map[string]string) map[string]string {
+	t.Helper()
+	vars := map[string]string{
+		"DJANGO_CONFIGURATION":     "Development",
+		"MEETD_DATABASE_POOL_SIZE": "8",
+
+		"AWS_S3_ENDPOINT_URL":      nowhere,
+		"AWS_S3_ACCESS_KEY_ID":     "key",
+		"AWS_S3_SECRET_ACCESS_KEY": "secret",
+		"AWS_STORAGE_BUCKET_NAME":  "meet-media",
+
+		"OIDC_RP_CLIENT_ID":              "meet",
+		"OIDC_RP_CLIENT_SECRET":          "client-secret",
+		"OIDC_OP_URL":                    nowhere,
+		"OIDC_OP_AUTHORIZATION_ENDPOINT": nowhere + "/authorize",
+		"OIDC_OP_TOKEN_ENDPOINT":         nowhere + "/token",
+		"OIDC_OP_USER_ENDPOINT":          nowhere + "/userinfo",
+		"OIDC_OP_JWKS_ENDPOINT":          nowhere + "/jwks",
+		"OIDC_OP_LOGOUT_ENDPOINT":        nowhere + "/logout",
+
+		"LIVEKIT_API_URL":    nowhere,
+		"LIVEKIT_API_KEY":    "livekit-key",
+		"LIVEKIT_API_SECRET": "livekit-secret-of-at-least-32-characters",
+
+		"RECORDING_ENABLE":               "true",
+		"RECORDING_STORAGE_EVENT_ENABLE": "true",
+		"RECORDING_STORAGE_EVENT_TOKEN":  "storage-hook-token",
+	}
+	if env["DATABASE_URL"] == "" {
+		vars["DATABASE_URL"] = pgtest.DSN(t)
+	}
+	maps.Copy(vars, env)
+	return vars
 }
 
 // lockedBuffer is written by the program and read by the test.

@@ -53,6 +53,12 @@ func (s *service) write(t *testing.T, as account, path, body string) answer {
 // ask is write with any method.
 func (s *service) ask(t *testing.T, as account, method, path, body string) answer {
 	t.Helper()
+	return s.send(t, s.asked(t, as, method, path, body))
+}
+
+// asked is the request of ask.
+func (s *service) asked(t *testing.T, as account, method, path, body string) *http.Request {
+	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), method, s.URL+path, strings.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
@@ -62,7 +68,7 @@ func (s *service) ask(t *testing.T, as account, method, path, body string) answe
 		req.AddCookie(&http.Cookie{Name: s.cookie, Value: as.Secret})
 		req.AddCookie(&http.Cookie{Name: "csrftoken", Value: token})
 	}
-	return s.send(t, req)
+	return req
 }
 
 // only is the one recording of a room.
@@ -313,9 +319,14 @@ func storageRecord(event, bucket, key, contentType string) map[string]any {
 
 func (s *service) storageEvent(t *testing.T, body string) answer {
 	t.Helper()
-	return s.request(t, account{}, http.MethodPost, "/api/v1.0/recordings/storage-hook/", body, http.Header{
-		"Content-Type": {"application/json"}, "Authorization": {"Bearer storage-hook-token"},
-	})
+	return s.send(t, s.storageRequest(t, body))
+}
+
+func (s *service) storageRequest(t *testing.T, body string) *http.Request {
+	t.Helper()
+	req := s.asked(t, account{}, http.MethodPost, "/api/v1.0/recordings/storage-hook/", body)
+	req.Header.Set("Authorization", "Bearer storage-hook-token")
+	return req
 }
 
 // The whole of attack-cases S that concerns who may call and what is read.

@@ -27,6 +27,11 @@ import (
 // Schema is where River's tables are.
 const Schema = "meetd"
 
+const (
+	jobTimeout = time.Minute         // of a job that sets none itself
+	givenUp    = 30 * 24 * time.Hour // is how long jobs stay that were given up
+)
+
 // Queue is the job queue of one node.
 type Queue struct {
 	client *river.Client[pgx.Tx]
@@ -78,6 +83,13 @@ func New(pool *pgxpool.Pool, c Config, s Services, log *slog.Logger) (*Queue, er
 		Logger:  log,
 		Queues:  queues,
 		Workers: workers,
+		// A node that dies leaves its jobs as running. They are taken up again as
+		// soon as none of them can be running any more.
+		JobTimeout:           jobTimeout,
+		RescueStuckJobsAfter: jobTimeout,
+		// What was given up can be looked at, and tried again, for a month.
+		CancelledJobRetentionPeriod: givenUp,
+		DiscardedJobRetentionPeriod: givenUp,
 		PeriodicJobs: []*river.PeriodicJob{
 			every(c.Reconcile, reconcileArgs{}),
 			every(time.Hour, purgeSessionsArgs{}),
@@ -210,9 +222,6 @@ type reconcile struct {
 	river.WorkerDefaults[reconcileArgs]
 	svc *recordings.Service
 }
-
-// Timeout leaves time for many recordings with a slow LiveKit.
-func (w *reconcile) Timeout(*river.Job[reconcileArgs]) time.Duration { return 10 * time.Minute }
 
 func (w *reconcile) Work(ctx context.Context, _ *river.Job[reconcileArgs]) error {
 	return w.svc.Reconcile(ctx)

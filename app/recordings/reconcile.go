@@ -144,6 +144,9 @@ func (w world) of(rec *recording.Recording, key string) recording.Evidence {
 
 // finish decides one recording, or leaves it for later.
 func (s *Service) finish(ctx context.Context, rec *recording.Recording, found recording.Evidence) error {
+	if !found.NeedsObject() && found.Egress == rec.Egress() && rec.Status() != recording.Initiated {
+		return nil // it goes on, as we know
+	}
 	var lookErr error
 	switch {
 	case !found.NeedsObject():
