@@ -67,7 +67,7 @@ type bench struct {
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err error) {
 	set := flag.NewFlagSet("meetd-bench", flag.ContinueOnError)
 	set.SetOutput(stderr)
-	only := set.String("only", "a,b,c,e,f,g", "benchmarks to run, separated by commas")
+	only := set.String("only", "a,b,c,e,f,g,h", "benchmarks to run, separated by commas")
 	rounds := set.Int("rounds", 3, "rounds of subject, baseline, baseline, subject")
 	period := set.Duration("period", 3*time.Second, "how long one measurement takes")
 	accounts := set.Int("accounts", 1_000_000, "size of the population of benchmark f")
@@ -90,11 +90,11 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err erro
 	if text, err := build.CombinedOutput(); err != nil {
 		return fmt.Errorf("build meetd: %w\n%s", err, text)
 	}
-	all := map[string]func(context.Context, *bench) error{"a": mediaAuth, "b": downloads, "c": ingest, "e": startUp, "f": mergeAccounts, "g": lobbyPolls}
+	all := map[string]func(context.Context, *bench) error{"a": mediaAuth, "b": downloads, "c": ingest, "e": startUp, "f": mergeAccounts, "g": lobbyPolls, "h": reconciliation}
 	for _, id := range strings.Split(*only, ",") {
 		measure, ok := all[id]
 		if !ok {
-			return fmt.Errorf("there is no benchmark %q; there are a, b, c, e, f and g", id)
+			return fmt.Errorf("there is no benchmark %q; there are a, b, c, e, f, g and h", id)
 		}
 		if err := measure(ctx, b); err != nil {
 			return fmt.Errorf("benchmark %s: %w", id, err)
