@@ -12,16 +12,18 @@ import (
 
 // Config is what the installation decides about downloads.
 type Config struct {
-	Folder         string // RECORDING_OUTPUT_FOLDER
-	ExpirationDays int    // 0: never
+	Folder         string        // RECORDING_OUTPUT_FOLDER
+	ExpirationDays int           // 0: never
+	LinkExpiry     time.Duration // how long a link to the store works
 }
 
 // Service is the media capability.
 type Service struct {
-	Checks  ports.MediaChecks
-	Signer  ports.ObjectSigner
-	Objects ports.Objects
-	Config  Config
+	Checks    ports.MediaChecks
+	Signer    ports.ObjectSigner
+	Presigner ports.ObjectPresigner
+	Objects   ports.Objects
+	Config    Config
 	// OwnHost reports whether an absolute URL with this host is one of ours.
 	OwnHost func(host string) bool
 	Now     func() time.Time
@@ -31,12 +33,15 @@ type Service struct {
 type Request struct {
 	Session ports.SessionKey
 	Method  string // of the browser's request
+	Host    string // where it was sent to, if the proxy says so apart from the URL
 	Target  string // its URL as sent: a path or an absolute URL
 }
 
 // Download is a file somebody may have.
 type Download struct {
 	Key         string
+	Name        string // for the browser to save it as: ASCII letters, digits, - and . only
+	ContentType string // what a recording of its mode is
 	RequestedAt time.Time
 }
 
@@ -46,7 +51,8 @@ type Download struct {
 // recording is refused.
 func (s *Service) Decide(ctx context.Context, r Request) (Download, error) {
 	addr, ok := recording.ParseAddress(s.Config.Folder, r.Target)
-	ok = ok && (addr.Host == "" || s.OwnHost(addr.Host)) && (r.Method == http.MethodGet || r.Method == http.MethodHead)
+	ok = ok && (addr.Host == "" || s.OwnHost(addr.Host)) && (r.Host == "" || s.OwnHost(r.Host)) &&
+		(r.Method == http.MethodGet || r.Method == http.MethodHead)
 	now := s.Now()
 	facts, err := s.Checks.MediaFacts(ctx, r.Session, addr.ID, now)
 	if err != nil {
@@ -65,16 +71,33 @@ func (s *Service) Decide(ctx context.Context, r Request) (Download, error) {
 	case !facts.Role.Privileged(), !facts.Status.Downloadable(), rec.Expired(s.Config.ExpirationDays, now):
 		return Download{}, fault.New(fault.Forbidden, "permission")
 	}
-	return Download{Key: recording.Key(s.Config.Folder, addr.ID, facts.Mode), RequestedAt: now}, nil
+	return Download{
+		Key: recording.Key(s.Config.Folder, addr.ID, facts.Mode), Name: fileName(facts.Room, facts.CreatedAt, facts.Mode),
+		ContentType: facts.Mode.ContentType(), RequestedAt: now,
+	}, nil
 }
 
 // Authorize decides, and signs the fetch for the proxy that asked.
-func (s *Service) Authorize(ctx context.Context, r Request) (ports.SignedHeaders, error) {
+func (s *Service) Authorize(ctx context.Context, r Request) (Download, ports.SignedHeaders, error) {
 	d, err := s.Decide(ctx, r)
 	if err != nil {
-		return ports.SignedHeaders{}, err
+		return d, ports.SignedHeaders{}, err
 	}
-	return s.Signer.Sign(ctx, r.Method, d.Key, d.RequestedAt)
+	signed, err := s.Signer.Sign(ctx, r.Method, d.Key, d.RequestedAt)
+	return d, signed, err
+}
+
+// Link decides, and returns a URL of the store that works for whoever holds it,
+// until it expires.
+func (s *Service) Link(ctx context.Context, r Request) (string, error) {
+	d, err := s.Decide(ctx, r)
+	if err != nil {
+		return "", err
+	}
+	return s.Presigner.Presign(ctx, ports.PresignRequest{
+		Method: r.Method, Key: d.Key, At: d.RequestedAt, Expires: s.Config.LinkExpiry, Public: true,
+		FileName: d.Name, ContentType: d.ContentType,
+	})
 }
 
 // Open decides, and opens the file to be sent by ourselves. header holds the

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -45,6 +46,7 @@ func (f *facts) MediaFacts(_ context.Context, key ports.SessionKey, id uuid.UUID
 type bucket struct {
 	ports.Objects
 	signed, fetched []string
+	linked          []ports.PresignRequest
 }
 
 func (b *bucket) Sign(_ context.Context, method, key string, at time.Time) (ports.SignedHeaders, error) {
@@ -57,9 +59,15 @@ func (b *bucket) Fetch(_ context.Context, method, key string, _ http.Header) (*p
 	return &ports.Fetched{Status: http.StatusOK}, nil
 }
 
+func (b *bucket) Presign(_ context.Context, p ports.PresignRequest) (string, error) {
+	b.linked = append(b.linked, p)
+	return "https://store.example/link", nil
+}
+
 func newService(f *facts, b *bucket) *media.Service {
 	return &media.Service{
-		Checks: f, Signer: b, Objects: b, Config: media.Config{Folder: "recordings", ExpirationDays: 7},
+		Checks: f, Signer: b, Presigner: b, Objects: b,
+		Config:  media.Config{Folder: "recordings", ExpirationDays: 7, LinkExpiry: time.Minute},
 		OwnHost: func(host string) bool { return host == "meet.example.org" }, Now: func() time.Time { return now },
 	}
 }
@@ -68,6 +76,7 @@ func newService(f *facts, b *bucket) *media.Service {
 func good() ports.MediaFacts {
 	return ports.MediaFacts{
 		Found: true, Status: recording.Saved, Mode: recording.ScreenRecording, CreatedAt: now.Add(-time.Hour), Role: access.Owner,
+		Room: "weekly",
 	}
 }
 
@@ -83,6 +92,7 @@ func TestDecide(t *testing.T) {
 		{"administrator", func(f *facts, _ *media.Request) { f.known.Role = access.Administrator }, ""},
 		{"HEAD", func(_ *facts, r *media.Request) { r.Method = http.MethodHead }, ""},
 		{"own host", func(_ *facts, r *media.Request) { r.Target = "https://meet.example.org" + r.Target }, ""},
+		{"own host apart", func(_ *facts, r *media.Request) { r.Host = "meet.example.org" }, ""},
 		{"on the last day", func(f *facts, _ *media.Request) { f.known.CreatedAt = now.Add(-7*24*time.Hour + time.Second) }, ""},
 
 		{"nobody", func(f *facts, _ *media.Request) { f.err = fault.New(fault.Unauthenticated, "session") }, "session"},
@@ -94,6 +104,7 @@ func TestDecide(t *testing.T) {
 		{"no address", func(_ *facts, r *media.Request) { r.Target = "" }, "permission"},
 		{"other folder", func(_ *facts, r *media.Request) { r.Target = strings.ReplaceAll(r.Target, "recordings", "files") }, "permission"},
 		{"foreign host", func(_ *facts, r *media.Request) { r.Target = "https://evil.example" + r.Target }, "permission"},
+		{"foreign host apart", func(_ *facts, r *media.Request) { r.Host = "evil.example" }, "permission"},
 		{"write", func(_ *facts, r *media.Request) { r.Method = http.MethodPut }, "permission"},
 		{"no method", func(_ *facts, r *media.Request) { r.Method = "" }, "permission"},
 		{"member", func(f *facts, _ *media.Request) { f.known.Role = access.Member }, "permission"},
@@ -120,9 +131,10 @@ func TestDecide(t *testing.T) {
 			r := media.Request{Session: key, Method: http.MethodGet, Target: address + "mp4"}
 			c.change(f, &r)
 			s := newService(f, b)
-			_, signErr := s.Authorize(t.Context(), r)
+			_, _, signErr := s.Authorize(t.Context(), r)
 			_, _, openErr := s.Open(t.Context(), r, nil)
-			for _, err := range []error{signErr, openErr} {
+			_, linkErr := s.Link(t.Context(), r)
+			for _, err := range []error{signErr, openErr, linkErr} {
 				var got *fault.Error
 				switch errors.As(err, &got); {
 				case c.code == "" && err != nil:
@@ -131,10 +143,10 @@ func TestDecide(t *testing.T) {
 					t.Errorf("%v, want %s", err, c.code)
 				}
 			}
-			if c.code != "" && len(b.signed)+len(b.fetched) > 0 {
-				t.Errorf("refused, but signed %v and fetched %v", b.signed, b.fetched)
+			if c.code != "" && len(b.signed)+len(b.fetched)+len(b.linked) > 0 {
+				t.Errorf("refused, but signed %v, fetched %v and linked %v", b.signed, b.fetched, b.linked)
 			}
-			if f.asked != 2 || f.key != key || f.at != now {
+			if f.asked != 3 || f.key != key || f.at != now {
 				t.Errorf("asked %d times for session %v at %v", f.asked, f.key, f.at)
 			}
 		})
@@ -149,11 +161,23 @@ func TestWhatIsSigned(t *testing.T) {
 	f.known.Mode = recording.Transcript
 	s := newService(f, b)
 	r := media.Request{Session: key, Method: http.MethodHead, Target: "/media/%72ecordings/" + id.String() + ".%6fgg?versionId=1"}
-	if signed, err := s.Authorize(t.Context(), r); err != nil || signed.Authorization != "signed" {
-		t.Fatalf("%+v, %v", signed, err)
+	want := media.Download{
+		Key: "recordings/" + id.String() + ".ogg", Name: "weekly-2026-03-01-11-00.ogg", ContentType: "audio/ogg", RequestedAt: now,
 	}
-	if _, file, err := s.Open(t.Context(), r, nil); err != nil || file.Status != http.StatusOK {
-		t.Fatalf("%+v, %v", file, err)
+	if d, signed, err := s.Authorize(t.Context(), r); err != nil || d != want || signed.Authorization != "signed" {
+		t.Fatalf("%+v, %+v, %v", d, signed, err)
+	}
+	if d, file, err := s.Open(t.Context(), r, nil); err != nil || d != want || file.Status != http.StatusOK {
+		t.Fatalf("%+v, %+v, %v", d, file, err)
+	}
+	if link, err := s.Link(t.Context(), r); err != nil || link != "https://store.example/link" {
+		t.Fatalf("%s, %v", link, err)
+	}
+	wantLink := ports.PresignRequest{
+		Method: http.MethodHead, Key: want.Key, Expires: time.Minute, At: now, Public: true, FileName: want.Name, ContentType: "audio/ogg",
+	}
+	if len(b.linked) != 1 || !reflect.DeepEqual(b.linked[0], wantLink) {
+		t.Errorf("linked %+v, want %+v", b.linked, wantLink)
 	}
 	object := "HEAD recordings/" + id.String() + ".ogg"
 	if f.id != id || len(b.signed) != 1 || b.signed[0] != object+" 2026-03-01T12:00:00Z" || len(b.fetched) != 1 || b.fetched[0] != object {
