@@ -20,6 +20,9 @@ type policy int
 
 const (
 	open     policy = iota // the session is not looked at
+	// asked by proxies, which may pass on what a browser accepts for its file:
+	// nothing is negotiated, and the session is looked at by whoever answers.
+	asked
 	anybody                // with or without a session
 	loggedIn               // only with one
 	// present endpoints look at the token that a participant joined with, and
@@ -89,6 +92,8 @@ func (s *Server) serve(ep endpoint) echo.HandlerFunc {
 // admit is what an endpoint asks of a request before its method matters.
 func (s *Server) admit(c echo.Context, p policy) error {
 	switch p {
+	case asked:
+		return nil
 	case pages:
 		c.Set(keyPage, true)
 		return nil

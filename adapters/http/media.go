@@ -15,22 +15,27 @@ import (
 	"meetd/domain/fault"
 )
 
+// mediaAuthPath is where proxies ask. Behind it Envoy writes what it was asked
+// for itself.
 const mediaAuthPath = API + "/recordings/media-auth/"
 
-// authorizeMedia answers the ingress: may this browser have this file now? An
+// authorizeMedia answers the proxy: may this browser have this file now? An
 // allowed answer has no body, since nginx closes the connection to us after one
-// that has, and is kept by nobody (recording.md §7).
+// that has, and is kept by nobody (recording.md §7). A refusal may be shown to
+// the browser.
 func (s *Server) authorizeMedia(c echo.Context) error {
 	r, h := c.Request(), c.Response().Header()
 	h["Cache-Control"] = noStore
-	signed, err := s.Media.Authorize(r.Context(), media.Request{
-		Session: accounts.Key(s.secret(c)), Method: original(r, "X-Original-Method", r.Method), Target: original(r, "X-Original-Url", ""),
-	})
-	if err != nil {
-		return err
+	q := dialects[s.Config.MediaProxy].read(r)
+	q.Session = accounts.Key(s.secret(c))
+	d, signed, err := s.Media.Authorize(r.Context(), q)
+	if err == nil && !s.fromProxy(r) {
+		err = fault.About(fault.Forbidden, "media_proxy", r.RemoteAddr)
 	}
-	if !s.fromProxy(r) {
-		return fault.About(fault.Forbidden, "media_proxy", r.RemoteAddr)
+	if err != nil {
+		h["X-Content-Type-Options"] = nosniff
+		h["Content-Security-Policy"] = noContent
+		return err
 	}
 	h["Authorization"] = []string{signed.Authorization}
 	h["X-Amz-Date"] = []string{signed.Date}
@@ -38,22 +43,20 @@ func (s *Server) authorizeMedia(c echo.Context) error {
 	if signed.SecurityToken != "" {
 		h["X-Amz-Security-Token"] = []string{signed.SecurityToken}
 	}
+	h["Content-Disposition"] = []string{attachment(d)}
 	h["Content-Length"] = []string{"0"}
 	c.Response().WriteHeader(http.StatusOK)
 	return nil
 }
 
-// original is what the proxy tells of the browser's request. A header sent twice
-// is as good as an empty one, which is refused.
-func original(r *http.Request, name, absent string) string {
-	switch values := r.Header[name]; len(values) {
-	case 0:
-		return absent
-	case 1:
-		return values[0]
-	}
-	return ""
-}
+// attachment is a Content-Disposition; the name needs no escapes.
+func attachment(d media.Download) string { return `attachment; filename="` + d.Name + `"` }
+
+// noContent is for what is a file and no page.
+var noContent = []string{"default-src 'none'"}
+
+// isMediaAuth reports whether a path is one that only proxies ask for.
+func isMediaAuth(path string) bool { return strings.HasPrefix(path, mediaAuthPath) }
 
 // fromProxy reports whether the peer may be handed signatures for the store.
 func (s *Server) fromProxy(r *http.Request) bool {
@@ -76,9 +79,7 @@ var sent = []string{"Content-Type", "Content-Length", "Content-Range", "Accept-R
 func (s *Server) streamMedia(c echo.Context) error {
 	r, h := c.Request(), c.Response().Header()
 	h["Cache-Control"] = noStore
-	_, file, err := s.Media.Open(r.Context(), media.Request{
-		Session: accounts.Key(s.secret(c)), Method: r.Method, Target: r.RequestURI,
-	}, r.Header)
+	d, file, err := s.Media.Open(r.Context(), s.wanted(c), r.Header)
 	if err != nil {
 		return err
 	}
@@ -88,9 +89,8 @@ func (s *Server) streamMedia(c echo.Context) error {
 			h.Set(name, v)
 		}
 	}
-	// No name: the page that links to the file chooses it.
-	h.Set("Content-Disposition", "attachment")
-	h.Set("Content-Security-Policy", "default-src 'none'")
+	h["Content-Disposition"] = []string{attachment(d)}
+	h["Content-Security-Policy"] = noContent
 	if file.Status >= http.StatusBadRequest {
 		// The store explains itself with names that are its own business.
 		h.Del("Content-Type")
@@ -106,6 +106,21 @@ func (s *Server) streamMedia(c echo.Context) error {
 		panic(http.ErrAbortHandler)
 	}
 	return nil
+}
+
+// redirectMedia sends the browser to the store with a link for this one file.
+func (s *Server) redirectMedia(c echo.Context) error {
+	c.Response().Header()["Cache-Control"] = noStore
+	link, err := s.Media.Link(c.Request().Context(), s.wanted(c))
+	if err != nil {
+		return err
+	}
+	return c.Redirect(http.StatusFound, link)
+}
+
+// wanted is what a browser that came to us without a proxy in between asks for.
+func (s *Server) wanted(c echo.Context) media.Request {
+	return media.Request{Session: accounts.Key(s.secret(c)), Method: c.Request().Method, Target: c.Request().RequestURI}
 }
 
 // isClosed reports whether it was the browser that went away.

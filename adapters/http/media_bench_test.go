@@ -34,7 +34,7 @@ func (signer) Sign(context.Context, string, string, time.Time) (ports.SignedHead
 // signature: what routing, cookies, headers and the log cost.
 func BenchmarkMediaAuth(b *testing.B) {
 	s := &Server{
-		Config: Config{AllowedHosts: []string{"*"}, SessionCookie: "sessionid", TrustedProxies: []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0")}},
+		Config: Config{AllowedHosts: []string{"*"}, MediaProxy: Nginx, SessionCookie: "sessionid", TrustedProxies: []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0")}},
 		Media:  &media.Service{Checks: allow{}, Signer: signer{}, Now: time.Now, Config: media.Config{Folder: "recordings"}, OwnHost: func(string) bool { return true }},
 		Now:    time.Now, Log: slog.New(slog.NewJSONHandler(io.Discard, nil)),
 	}

@@ -128,12 +128,13 @@ func (s *Server) guard(next echo.HandlerFunc) echo.HandlerFunc {
 		} else if s.Config.RedirectToHTTPS && !heartbeat {
 			return c.Redirect(http.StatusMovedPermanently, "https://"+r.Host+r.URL.RequestURI())
 		}
-		if r.URL.Path != mediaAuthPath { // that answer goes to the ingress, not to a browser
-			h["X-Frame-Options"] = deny
-			h["X-Content-Type-Options"] = nosniff
-			h["Referrer-Policy"] = sameOrigin
-			h["Cross-Origin-Opener-Policy"] = sameOrigin
+		if isMediaAuth(r.URL.Path) { // that answer goes to a proxy, not to a browser
+			return next(c)
 		}
+		h["X-Frame-Options"] = deny
+		h["X-Content-Type-Options"] = nosniff
+		h["Referrer-Policy"] = sameOrigin
+		h["Cross-Origin-Opener-Policy"] = sameOrigin
 		if origin := r.Header.Get("Origin"); origin != "" && s.corsAllowed(origin) {
 			h.Set("Access-Control-Allow-Origin", origin)
 			h.Set("Access-Control-Allow-Credentials", "true")

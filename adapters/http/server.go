@@ -43,7 +43,8 @@ type Config struct {
 	SecureCookies bool
 
 	TrustedProxies []netip.Prefix // may be handed signatures for the store
-	Streaming      bool           // serve /media/ ourselves
+	MediaProxy     MediaProxy     // who asks whether a download is allowed
+	MediaDelivery  MediaDelivery  // what we do with /media/ ourselves
 	VersionFile    string
 
 	ReturnToParam string // OIDC_REDIRECT_FIELD_NAME
@@ -72,6 +73,15 @@ type Config struct {
 	WebhookFilter     *regexp.Regexp // on the room name; nil: all rooms
 	ConnectionTestTag string         // prefix of rooms whose webhooks are ignored
 }
+
+// MediaDelivery is what happens to a download that no proxy serves.
+type MediaDelivery string
+
+// The deliveries; any other is none.
+const (
+	Stream   MediaDelivery = "stream"   // we send the file
+	Redirect MediaDelivery = "redirect" // we send the browser to the store
+)
 
 // HookConfig says who may call a hook.
 type HookConfig struct {
@@ -108,8 +118,11 @@ func (s *Server) Handler() http.Handler {
 	for _, ep := range s.endpoints() {
 		e.Any(ep.path, s.serve(ep))
 	}
-	if s.Config.Streaming {
-		e.Match([]string{http.MethodGet, http.MethodHead}, "/media/*", s.streamMedia)
+	if h := map[MediaDelivery]echo.HandlerFunc{Stream: s.streamMedia, Redirect: s.redirectMedia}[s.Config.MediaDelivery]; h != nil {
+		e.Match([]string{http.MethodGet, http.MethodHead}, "/media/*", h)
+	}
+	if s.Config.MediaProxy == Envoy {
+		e.Any(mediaAuthPath+"*", s.authorizeMedia)
 	}
 	e.Match([]string{http.MethodGet, http.MethodHead}, "/jwks", s.keySet)
 	for path, h := range map[string]echo.HandlerFunc{
@@ -155,7 +168,7 @@ func (s *Server) endpoints() []endpoint {
 		{API + "/resource-accesses/:id/", loggedIn, methods{
 			get: s.retrieveAccess, put: s.replaceAccess, patch: s.changeAccess, del: s.deleteAccess,
 		}},
-		{mediaAuthPath, open, methods{get: s.authorizeMedia}},
+		{mediaAuthPath, asked, methods{get: s.authorizeMedia}},
 		{API + "/recordings/storage-hook/", open, methods{post: s.storageHook}},
 		{API + "/recordings/external-process-hook/", open, methods{post: s.processHook}},
 		{API + "/recordings/:id/", loggedIn, methods{get: s.retrieveRecording}},
