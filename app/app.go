@@ -7,14 +7,12 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
-	"net/url"
+	"os"
 	"runtime"
 	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	awsconfig "github.com/aws/aws-sdk-go-v2/config"
-	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -26,7 +24,6 @@ import (
 	"meetd/adapters/livekit"
 	"meetd/adapters/oidc"
 	"meetd/adapters/postgres"
-	"meetd/adapters/s3"
 	"meetd/adapters/storageevent"
 	"meetd/adapters/token"
 	"meetd/app/accounts"
@@ -105,7 +102,11 @@ func build(ctx context.Context, c *Config, pool *pgxpool.Pool, log *slog.Logger,
 		log.WarnContext(ctx, w)
 	}
 	store := &postgres.Store{Pool: pool}
-	bucket, creds, err := newBucket(ctx, c.S3, now)
+	creds, err := storeKeys(ctx, c.S3, now, os.ReadFile, log)
+	if err != nil {
+		return nil, err
+	}
+	bucket, err := newBucket(c.S3, creds, now)
 	if err != nil {
 		return nil, err
 	}
@@ -189,8 +190,8 @@ func build(ctx context.Context, c *Config, pool *pgxpool.Pool, log *slog.Logger,
 		DialIn:      dialInSvc,
 		Presences:   token.Presence{Key: c.LiveKit.APIKey.Reveal(), Secret: hmacKey(c.LiveKit.APISecret.Reveal()), Now: now},
 		Media: &media.Service{
-			Checks: postgres.NewMediaChecks(pool), Signer: bucket, Objects: bucket, OwnHost: httpConf.OwnHost, Now: now,
-			Config: media.Config{Folder: c.Recording.OutputFolder, ExpirationDays: expiration},
+			Checks: postgres.NewMediaChecks(pool), Signer: bucket, Presigner: bucket, Objects: bucket, OwnHost: httpConf.OwnHost, Now: now,
+			Config: media.Config{Folder: c.Recording.OutputFolder, ExpirationDays: expiration, LinkExpiry: c.Media.RedirectExpiry},
 		},
 		Webhooks: livekit.Webhooks{Key: c.LiveKit.APIKey.Reveal(), Secret: hmacKey(c.LiveKit.APISecret.Reveal())},
 		Throttle: store.Repos().Throttle,
@@ -239,30 +240,6 @@ func hmacKey(secret string) string {
 		return secret
 	}
 	return secret + strings.Repeat("\x00", enough-len(secret))
-}
-
-func newBucket(ctx context.Context, c S3, now func() time.Time) (*s3.Bucket, aws.CredentialsProvider, error) {
-	region := orDefault(c.Region, "us-east-1")
-	endpoint, err := url.Parse(orDefault(c.Endpoint, "https://s3."+region+".amazonaws.com"))
-	if err != nil || endpoint.Host == "" {
-		return nil, nil, fmt.Errorf("AWS_S3_ENDPOINT_URL %q is no address: write it like http://minio:9000", c.Endpoint)
-	}
-	var creds aws.CredentialsProvider = credentials.NewStaticCredentialsProvider(
-		c.AccessKeyID.Reveal(), c.SecretAccessKey.Reveal(), c.SessionToken.Reveal())
-	if c.AccessKeyID == "" {
-		conf, err := awsconfig.LoadDefaultConfig(ctx, awsconfig.WithRegion(region))
-		if err != nil {
-			return nil, nil, fmt.Errorf("AWS credentials: %w", err)
-		}
-		creds = conf.Credentials
-	}
-	transport := http.DefaultTransport.(*http.Transport).Clone() //nolint:forcetypeassert // net/http promises it
-	transport.MaxIdleConnsPerHost = 64
-	transport.ResponseHeaderTimeout = 15 * time.Second
-	return s3.New(s3.Config{
-		Endpoint: endpoint, Region: region, Bucket: c.Bucket, Credentials: creds, Now: now,
-		Client: &http.Client{Transport: transport},
-	}), creds, nil
 }
 
 func workers(c *Config, creds aws.CredentialsProvider) map[recording.Mode]livekit.Worker {
@@ -372,8 +349,9 @@ func httpConfig(c *Config) (httpapi.Config, error) {
 		AllowedHosts: p.AllowedHosts, TrustedOrigins: p.CSRFTrustedOrigins, TrustProto: p.TrustForwardedProto,
 		RedirectToHTTPS: p.SSLRedirect, HSTS: p.HSTS, CORSAll: p.CORS.AllowAll, CORSOrigins: p.CORS.Origins,
 		CORSPatterns: p.CORS.OriginPatterns, SessionCookie: p.SessionCookieName, SessionAge: c.Session.Age,
-		SecureCookies: p.SecureCookies, TrustedProxies: c.Server.TrustedProxies, Streaming: c.Media.Streaming,
-		VersionFile: c.Server.VersionFile, ReturnToParam: c.OIDC.RedirectFieldName, LogoutByGet: c.OIDC.AllowLogoutGet,
+		SecureCookies: p.SecureCookies, TrustedProxies: c.Server.TrustedProxies, MediaProxy: httpapi.MediaProxy(c.Media.Proxy),
+		MediaDelivery: httpapi.MediaDelivery(c.Media.Delivery),
+		VersionFile:   c.Server.VersionFile, ReturnToParam: c.OIDC.RedirectFieldName, LogoutByGet: c.OIDC.AllowLogoutGet,
 		LiveKitURL: c.LiveKit.APIURL, Language: c.Users.LanguageCode, LobbyCookie: c.Lobby.Cookie,
 		RequestEntryRate: c.Lobby.RequestRate, NewcomerRate: c.Lobby.NewcomerRate, CallbackRate: c.Rooms.CreationCallbackRate,
 		ForbiddenPermissions: c.LiveKit.ForbiddenPermissions, TestRate: c.LiveKit.ConnectionTestRate,

@@ -116,13 +116,20 @@ type S3 struct {
 	AccessKeyID     Secret // empty: the SDK's own credential chain
 	SecretAccessKey Secret
 	SessionToken    Secret
+	KeyFiles        KeyFiles
 	UploadExpiry    time.Duration
 }
 
+// KeyFiles are where keys of the store came from; they may change there. Empty:
+// from no file.
+type KeyFiles struct{ AccessKeyID, SecretAccessKey, SessionToken string }
+
 // Media is how stored objects reach browsers.
 type Media struct {
-	BaseURL   string // prefix of /media/… in answers, may be empty
-	Streaming bool   // serve /media/ without a proxy in front
+	BaseURL        string        // prefix of /media/… in answers, may be empty
+	Proxy          string        // whose questions are understood: nginx, traefik, caddy or envoy
+	Delivery       string        // of /media/ without a proxy: stream, redirect or none
+	RedirectExpiry time.Duration // how long a link to the store works
 }
 
 // Param is a query parameter.
@@ -735,7 +742,11 @@ func loadS3(r *reader) S3 {
 		AccessKeyID:     r.secret("AWS_S3_ACCESS_KEY_ID", ""),
 		SecretAccessKey: r.secret("AWS_S3_SECRET_ACCESS_KEY", ""),
 		SessionToken:    r.secret("MEETD_AWS_SESSION_TOKEN", ""),
-		UploadExpiry:    r.seconds("AWS_S3_UPLOAD_POLICY_EXPIRATION", time.Minute),
+		KeyFiles: KeyFiles{
+			AccessKeyID: r.file("AWS_S3_ACCESS_KEY_ID"), SecretAccessKey: r.file("AWS_S3_SECRET_ACCESS_KEY"),
+			SessionToken: r.file("MEETD_AWS_SESSION_TOKEN"),
+		},
+		UploadExpiry: r.seconds("AWS_S3_UPLOAD_POLICY_EXPIRATION", time.Minute),
 	}
 	r.absoluteURL("AWS_S3_ENDPOINT_URL", s.Endpoint, "https", "http")
 	r.absoluteURL("AWS_S3_DOMAIN_REPLACE", s.PresignEndpoint, "https", "http")
@@ -755,10 +766,18 @@ func loadS3(r *reader) S3 {
 }
 
 func loadMedia(r *reader) Media {
-	return Media{
-		BaseURL:   r.text("MEDIA_BASE_URL", ""),
-		Streaming: r.boolean("MEETD_MEDIA_STREAMING", true),
+	m := Media{
+		BaseURL:        r.text("MEDIA_BASE_URL", ""),
+		Proxy:          r.text("MEETD_MEDIA_PROXY", "nginx"),
+		Delivery:       r.text("MEETD_MEDIA_DELIVERY", "stream"),
+		RedirectExpiry: r.seconds("MEETD_MEDIA_REDIRECT_EXPIRY", time.Minute),
 	}
+	r.oneOf("MEETD_MEDIA_PROXY", m.Proxy, "nginx", "traefik", "caddy", "envoy")
+	r.oneOf("MEETD_MEDIA_DELIVERY", m.Delivery, "stream", "redirect", "none")
+	if m.RedirectExpiry < time.Second || m.RedirectExpiry > 7*24*time.Hour {
+		r.faultf("MEETD_MEDIA_REDIRECT_EXPIRY: %d seconds is not possible; use 1 to 604800", int(m.RedirectExpiry/time.Second))
+	}
+	return m
 }
 
 func loadOIDC(r *reader) OIDC {

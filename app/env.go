@@ -255,6 +255,12 @@ func (r *reader) secret(name string, def Secret) Secret {
 	return value
 }
 
+// file is where a secret comes from; empty when it is no file.
+func (r *reader) file(name string) string {
+	path, _ := r.lookup(name + "_FILE")
+	return path
+}
+
 // databaseURL reads a database URL; an empty variable is as good as none.
 func (r *reader) databaseURL(name string) *databaseTarget {
 	show := func(t *databaseTarget) string {

@@ -9,6 +9,8 @@ import (
 	"maps"
 	"net"
 	"net/http"
+	"net/url"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -26,6 +28,8 @@ const (
 	mediaAuth = "/api/v1.0/recordings/media-auth/"
 	content   = "the bytes of a film"
 )
+
+var fileName = regexp.MustCompile(`^attachment; filename="room-[0-9a-f]{8}-20\d\d-\d\d-\d\d-\d\d-\d\d\.(mp4|ogg)"$`)
 
 func filmPath(id uuid.UUID) string { return "/media/recordings/" + id.String() + ".mp4" }
 
@@ -112,6 +116,9 @@ func checkAllowed(t *testing.T, got answer) {
 	}
 	if cache := got.Header.Get("Cache-Control"); !strings.Contains(cache, "no-store") {
 		t.Errorf("Cache-Control %q", cache)
+	}
+	if name := got.Header.Values("Content-Disposition"); len(name) != 1 || !fileName.MatchString(name[0]) {
+		t.Errorf("Content-Disposition %q", name)
 	}
 }
 
@@ -251,8 +258,11 @@ func checkFilm(t *testing.T, method string, got answer) {
 
 func checkHarmless(t *testing.T, got answer) {
 	t.Helper()
+	if v := got.Header.Values("Content-Disposition"); len(v) != 1 || !fileName.MatchString(v[0]) {
+		t.Errorf("Content-Disposition %q, want the name of a file once", v)
+	}
 	for name, value := range map[string]string{
-		"Content-Disposition": "attachment", "Content-Security-Policy": "default-src 'none'", "X-Content-Type-Options": "nosniff",
+		"Content-Security-Policy": "default-src 'none'", "X-Content-Type-Options": "nosniff",
 	} {
 		if v := got.Header.Values(name); len(v) != 1 || v[0] != value {
 			t.Errorf("%s %q, want %q once", name, v, value)
@@ -702,4 +712,70 @@ func TestMediaWithoutDatabase(t *testing.T) {
 		t.Fatal(err)
 	}
 	checkAllowed(t, doors[0].ask(t, s, ada, http.MethodGet, filmPath(saved)))
+}
+
+// Instead of the file the browser gets a link, after the same decision.
+func TestMediaRedirect(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, storetest.Hook{}, func(t *testing.T, bucket storetest.Store) {
+		env := storeEnv(bucket)
+		// Another name of the store, which browsers use.
+		env["AWS_S3_DOMAIN_REPLACE"] = strings.Replace(bucket.Endpoint, "127.0.0.1", "localhost", 1)
+		env["MEETD_MEDIA_DELIVERY"], env["MEETD_MEDIA_REDIRECT_EXPIRY"] = "redirect", "90"
+		s := startService(t, env)
+		ada, eve := s.login(t, "ada"), s.login(t, "eve")
+		saved := s.recording(t, screen, "saved", roles{ada: "owner", eve: "member"})
+		bucket.Put(t, "recordings/"+saved.String()+".mp4", "text/html", []byte(content))
+		s.unchanged(t)
+		for _, method := range []string{http.MethodGet, http.MethodHead} {
+			got := s.raw(t, ada, method, filmPath(saved)+"?response-content-type=text/html&versionId=1")
+			link, err := url.Parse(got.Header.Get("Location"))
+			if err != nil || got.Status != http.StatusFound || got.Header.Get("Cache-Control") != "no-store" || len(signatures(got.Header)) > 0 {
+				t.Fatalf("%d %s %v", got.Status, got.Body, got.Header)
+			}
+			if !strings.HasPrefix(link.String(), env["AWS_S3_DOMAIN_REPLACE"]+"/") || link.Query().Get("X-Amz-Expires") != "90" || link.Query().Has("versionId") {
+				t.Errorf("the link is %s", link)
+			}
+			req, err := http.NewRequestWithContext(t.Context(), method, link.String(), http.NoBody)
+			if err != nil {
+				t.Fatal(err)
+			}
+			resp, err := http.DefaultClient.Do(req)
+			if err != nil {
+				t.Fatal(err)
+			}
+			body, err := io.ReadAll(resp.Body)
+			_ = resp.Body.Close()
+			if err != nil || resp.StatusCode != http.StatusOK || resp.ContentLength != int64(len(content)) || method == http.MethodGet && string(body) != content {
+				t.Errorf("%s: %d %s, %v", method, resp.StatusCode, body, err)
+			}
+			if name := resp.Header.Get("Content-Disposition"); !strings.HasPrefix(name, "attachment; filename=room-") || resp.Header.Get("Content-Type") != "video/mp4" {
+				t.Errorf("%s: %s, %s", method, name, resp.Header.Get("Content-Type"))
+			}
+		}
+		for name, c := range map[string]struct {
+			as     account
+			target string
+			status int
+		}{
+			"anonymous": {account{}, filmPath(saved), 401}, "member": {eve, filmPath(saved), 403}, "unknown": {ada, filmPath(uuid.New()), 404},
+			"dot segments": {ada, "/media/x/.." + filmPath(saved)[6:], 403},
+		} {
+			got := s.raw(t, c.as, http.MethodGet, c.target)
+			checkRefused(t, got, c.status)
+			if link := got.Header.Get("Location"); link != "" {
+				t.Errorf("%s: a link %s", name, link)
+			}
+		}
+	})
+}
+
+// With a proxy in front the program need not serve downloads.
+func TestMediaNoDelivery(t *testing.T) {
+	t.Parallel()
+	s, film := startWithFilms(t, map[string]string{"MEETD_MEDIA_DELIVERY": "none"})
+	ada := s.login(t, "ada")
+	saved := film(t, screen, "saved", roles{ada: "owner"})
+	checkAllowed(t, doors[0].ask(t, s, ada, http.MethodGet, filmPath(saved)))
+	checkRefused(t, doors[1].ask(t, s, ada, http.MethodGet, filmPath(saved)), http.StatusNotFound)
 }
