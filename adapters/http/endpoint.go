@@ -19,12 +19,12 @@ import (
 type policy int
 
 const (
-	open     policy = iota // the session is not looked at
+	open policy = iota // the session is not looked at
 	// asked by proxies, which may pass on what a browser accepts for its file:
 	// nothing is negotiated, and the session is looked at by whoever answers.
 	asked
-	anybody                // with or without a session
-	loggedIn               // only with one
+	anybody  // with or without a session
+	loggedIn // only with one
 	// present endpoints look at the token that a participant joined with, and
 	// never at the session. Whether there must be one is said by the use case.
 	present

@@ -1,9 +1,8 @@
 //go:build proxies
 
-package nginx_test
+package deploy_test
 
 import (
-	"bytes"
 	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -46,7 +45,7 @@ var meetd string
 
 func TestMain(m *testing.M) {
 	store.Child()
-	dir, err := os.MkdirTemp("", "meetd-nginx-")
+	dir, err := os.MkdirTemp("", "meetd-deploy-")
 	if err == nil {
 		meetd, err = build(dir)
 	}
@@ -64,7 +63,7 @@ func TestMain(m *testing.M) {
 // tests is not reused when they change.
 func build(dir string) (path string, err error) {
 	for _, part := range []string{"adapters", "app", "cmd/meetd", "domain", "ports", "sql"} {
-		err := filepath.WalkDir(filepath.Join("../..", part), func(name string, _ os.DirEntry, err error) error {
+		err := filepath.WalkDir(filepath.Join("..", part), func(name string, _ os.DirEntry, err error) error {
 			if ext := filepath.Ext(name); err == nil && (ext == ".go" || ext == ".sql") {
 				_, err = os.ReadFile(name)
 			}
@@ -84,17 +83,58 @@ func build(dir string) (path string, err error) {
 
 const serverName = "meet.example.org"
 
-// setup is nginx in front of meetd and of a store.
+// proxy is one of the proxies, and what is special about it.
+type proxy struct {
+	name string // of MEETD_MEDIA_PROXY
+	// run starts it on the delivered files, listening at address.
+	run func(t *testing.T, s *setup, address string) *programs.Process
+
+	// nameless: files are attachments, and the browser finds a name.
+	nameless bool
+	// noRanges: with If-Range all of the file is sent, always.
+	noRanges bool
+	// keepsQuery: the store sees it and refuses, since it is not signed.
+	keepsQuery bool
+	// cleans: dot segments are resolved before anything else.
+	cleans bool
+	// refusesBody: a GET has none.
+	refusesBody bool
+	// unavailable is the status when meetd cannot be asked.
+	unavailable int
+	// noMethod is the status for other methods than GET and HEAD.
+	noMethod int
+}
+
+// each runs fn with every proxy that can be had.
+func each(t *testing.T, fn func(t *testing.T, p proxy)) {
+	t.Helper()
+	for _, p := range []proxy{nginx, caddy} {
+		t.Run(p.name, func(t *testing.T) {
+			t.Parallel()
+			fn(t, p)
+		})
+	}
+}
+
+// eachWithStore runs fn with every proxy before every store.
+func eachWithStore(t *testing.T, fn func(t *testing.T, p proxy, bucket storetest.Store)) {
+	t.Helper()
+	each(t, func(t *testing.T, p proxy) {
+		storetest.Each(t, storetest.Hook{}, func(t *testing.T, bucket storetest.Store) { fn(t, p, bucket) })
+	})
+}
+
+// setup is a proxy in front of meetd and of a store.
 type setup struct {
 	URL    string
 	DB     *pgxpool.Pool
 	Bucket storetest.Store
 
-	dir         string // nginx's own
+	dir         string // the proxy's own
 	client      *http.Client
 	keys        *tls.Config
-	toService   *watched   // what nginx connects to
-	front       *frontDesk // what nginx asks the store
+	toService   *watched   // what the proxy connects to
+	front       *frontDesk // what the proxy asks the store
 	stopService func()
 }
 
@@ -165,7 +205,7 @@ func relay(t *testing.T, to string) *watched {
 type frontDesk struct {
 	*httptest.Server
 	listener *watched
-	sent     atomic.Int64 // bytes of bodies towards nginx
+	sent     atomic.Int64 // bytes of bodies towards the proxy
 
 	mu   sync.Mutex
 	seen []*http.Request
@@ -227,18 +267,34 @@ func (c *counting) Write(b []byte) (int, error) {
 func (c *counting) Unwrap() http.ResponseWriter { return c.ResponseWriter }
 
 // start runs everything. env is added to the configuration of the service.
-func start(t *testing.T, bucket storetest.Store, env map[string]string) *setup {
+func start(t *testing.T, p proxy, bucket storetest.Store, env map[string]string) *setup {
 	t.Helper()
 	s := &setup{Bucket: bucket, front: newFrontDesk(t, bucket.Endpoint), dir: t.TempDir()}
-	s.startService(t, env)
-	s.startNginx(t)
+	s.startService(t, p, env)
+	s.certificate(t)
+	address := freeAddress(t)
+	s.URL = "https://" + address
+	s.client = &http.Client{
+		Timeout:       2 * time.Minute,
+		Transport:     &http.Transport{TLSClientConfig: s.keys, DisableCompression: true, MaxIdleConnsPerHost: 64},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+	process := p.run(t, s, address)
+	t.Cleanup(func() {
+		s.client.CloseIdleConnections()
+		if err := process.Stop(10 * time.Second); err != nil {
+			t.Error(err)
+		}
+	})
+	awaitListener(t, p.name, address, process)
 	return s
 }
 
 // startService runs meetd.
-func (s *setup) startService(t *testing.T, env map[string]string) {
+func (s *setup) startService(t *testing.T, p proxy, env map[string]string) {
 	t.Helper()
 	vars := map[string]string{
+		"MEETD_MEDIA_PROXY":        p.name,
 		"DJANGO_CONFIGURATION":     "Development",
 		"AWS_S3_ENDPOINT_URL":      s.front.URL,
 		"AWS_S3_REGION_NAME":       s.Bucket.Region,
@@ -256,17 +312,17 @@ func (s *setup) startService(t *testing.T, env map[string]string) {
 		cmd.Env = append(cmd.Env, name+"="+value)
 	}
 	cmd.Stdout, cmd.Stderr = t.Output(), t.Output()
-	p, err := programs.Start(cmd)
+	process, err := programs.Start(cmd)
 	if err != nil {
 		t.Fatal(err)
 	}
 	s.stopService = sync.OnceFunc(func() {
-		if err := p.Stop(10 * time.Second); err != nil {
+		if err := process.Stop(10 * time.Second); err != nil {
 			t.Error(err)
 		}
 	})
 	t.Cleanup(s.stopService)
-	awaitListener(t, "meetd", address, p)
+	awaitListener(t, "meetd", address, process)
 	s.toService = relay(t, address)
 	if s.DB, err = pgxpool.New(t.Context(), vars["DATABASE_URL"]); err != nil {
 		t.Fatal(err)
@@ -291,100 +347,48 @@ func awaitListener(t *testing.T, name, address string, p *programs.Process) {
 	})
 }
 
-// program finds nginx.
-func program(t *testing.T) string {
+// adapt reads a delivered file and puts values into the places that it marks,
+// and nowhere else.
+func adapt(t *testing.T, file string, values map[string]string) string {
 	t.Helper()
-	for _, name := range []string{"nginx", "/usr/sbin/nginx"} {
-		if path, err := exec.LookPath(name); err == nil {
-			return path
-		}
-	}
-	t.Fatal("there is no nginx program on PATH: install one of version 1.22 or later, on Debian with " +
-		"`apt-get install nginx-light`, on macOS with `brew install nginx`")
-	return ""
-}
-
-// nginxMain is what stands around the delivered configuration.
-const nginxMain = `daemon off;
-%s
-worker_processes 2;
-pid nginx.pid;
-error_log stderr warn;
-events { worker_connections 512; }
-http {
-    access_log off;
-    client_body_temp_path body; proxy_temp_path proxy; fastcgi_temp_path fastcgi; uwsgi_temp_path uwsgi; scgi_temp_path scgi;
-    default_type application/octet-stream;
-    include meetd.conf;
-}
-`
-
-// startNginx runs nginx on the delivered files, adapted at the marked places and
-// nowhere else.
-func (s *setup) startNginx(t *testing.T) {
-	t.Helper()
-	address := freeAddress(t)
-	s.certificate(t)
-	delivered, err := os.ReadFile("meetd.conf")
+	delivered, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}
-	adapted := string(delivered)
-	for old, value := range map[string]string{
-		"server 127.0.0.1:8000; # ADAPT":                             "server " + s.toService.Addr().String() + ";",
-		"server 127.0.0.1:9000; # ADAPT":                             "server " + s.front.Listener.Addr().String() + ";",
-		`default "127.0.0.1:9000"; # ADAPT`:                          `default "` + s.front.Listener.Addr().String() + `";`,
-		`default "meet-media-storage"; # ADAPT`:                      `default "` + s.Bucket.Bucket + `";`,
-		"listen 443 ssl; # ADAPT":                                    "listen " + address + " ssl;",
-		"server_name meet.example.org; # ADAPT":                      "server_name " + serverName + ";",
-		"ssl_certificate /etc/ssl/meet.example.org.crt; # ADAPT":     "ssl_certificate tls.crt;",
-		"ssl_certificate_key /etc/ssl/meet.example.org.key; # ADAPT": "ssl_certificate_key tls.key;",
-	} {
-		if strings.Count(adapted, old) != 1 {
-			t.Fatalf("meetd.conf has %q %d times, want once", old, strings.Count(adapted, old))
+	var lines []string
+	for line := range strings.Lines(string(delivered)) {
+		text, note, marked := strings.Cut(line, " # ADAPT")
+		if !marked {
+			lines = append(lines, line)
+			continue
 		}
-		adapted = strings.ReplaceAll(adapted, old, value+" #")
+		found := false
+		for old, value := range values {
+			if strings.Count(text, old) == 1 {
+				text, found = strings.Replace(text, old, value, 1), true
+				break
+			}
+		}
+		if !found {
+			t.Fatalf("%s has a place to adapt that this test does not know: %s", file, line)
+		}
+		lines = append(lines, text+" #"+note)
 	}
-	if strings.Contains(adapted, "; # ADAPT") {
-		t.Fatalf("a place to adapt is unknown to this test:\n%s", adapted)
-	}
-	user := ""
-	if os.Geteuid() == 0 {
-		user = "user root;" // the folder of the test is closed to others
-	}
-	s.write(t, "meetd.conf", adapted)
-	s.write(t, "nginx.conf", fmt.Sprintf(nginxMain, user))
-	part, err := os.ReadFile("meetd_store.inc")
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.write(t, "meetd_store.inc", string(part))
+	return strings.Join(lines, "")
+}
 
-	args := []string{"-p", s.dir + "/", "-e", "stderr", "-c", "nginx.conf"}
-	name := program(t)
-	out, err := exec.CommandContext(t.Context(), name, append(args, "-t")...).CombinedOutput()
-	if err != nil || bytes.Contains(out, []byte("[warn]")) {
-		t.Fatalf("nginx does not like the configuration: %v\n%s", err, out)
-	}
+// launch starts a program whose words are the test's.
+func launch(t *testing.T, name string, dir string, args ...string) *programs.Process {
+	t.Helper()
 	cmd := exec.CommandContext(context.WithoutCancel(t.Context()), name, args...)
+	cmd.Dir = dir
+	cmd.Env = append(os.Environ(), "HOME="+dir, "XDG_DATA_HOME="+dir, "XDG_CONFIG_HOME="+dir)
 	cmd.Stdout, cmd.Stderr = t.Output(), t.Output()
 	p, err := programs.Start(cmd)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		s.client.CloseIdleConnections()
-		if err := p.Stop(10 * time.Second); err != nil {
-			t.Error(err)
-		}
-	})
-	s.URL = "https://" + address
-	s.client = &http.Client{
-		Timeout:       2 * time.Minute,
-		Transport:     &http.Transport{TLSClientConfig: s.keys, DisableCompression: true, MaxIdleConnsPerHost: 64},
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}
-	awaitListener(t, "nginx", address, p)
+	return p
 }
 
 func (s *setup) write(t *testing.T, name, text string) {
@@ -394,7 +398,7 @@ func (s *setup) write(t *testing.T, name, text string) {
 	}
 }
 
-// certificate makes one for nginx that the client trusts.
+// certificate makes one for the proxy that the client trusts.
 func (s *setup) certificate(t *testing.T) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -470,7 +474,7 @@ func (s *setup) recording(t *testing.T, status, contentType string, body []byte,
 	room, id := uuid.New(), uuid.New()
 	s.exec(t, `INSERT INTO meet_resource (id, created_at, updated_at) VALUES ($1, now(), now())`, room)
 	s.exec(t, `INSERT INTO meet_room (resource_id, name, slug, configuration, access_level) VALUES ($1, $2, $2, '{}', 'restricted')`,
-		room, room.String())
+		room, "weekly-"+room.String())
 	s.exec(t, `INSERT INTO meet_recording (id, created_at, updated_at, status, room_id, mode, options)
 		VALUES ($1, now(), now(), $2, $3, 'screen_recording', '{}')`, id, status, room)
 	for a, role := range access {
@@ -481,14 +485,14 @@ func (s *setup) recording(t *testing.T, status, contentType string, body []byte,
 	return id
 }
 
-// answer is what nginx said.
+// answer is what the proxy said.
 type answer struct {
 	Status int
 	Header http.Header
 	Body   []byte
 }
 
-// get asks nginx; target is what stands in the request line.
+// get asks the proxy; target is what stands in the request line.
 func (s *setup) get(t *testing.T, as account, target string, header http.Header) answer {
 	t.Helper()
 	return s.ask(t, as, http.MethodGet, target, header)
