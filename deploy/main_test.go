@@ -97,8 +97,10 @@ type proxy struct {
 	keepsQuery bool
 	// cleans: dot segments are resolved before anything else.
 	cleans bool
-	// refusesBody: a GET has none.
+	// refusesBody: a GET with a body need not be answered.
 	refusesBody bool
+	// freshChecks: connections to the service are not all kept.
+	freshChecks bool
 	// unavailable is the status when meetd cannot be asked.
 	unavailable int
 	// noMethod is the status for other methods than GET and HEAD.
@@ -108,7 +110,13 @@ type proxy struct {
 // each runs fn with every proxy that can be had.
 func each(t *testing.T, fn func(t *testing.T, p proxy)) {
 	t.Helper()
-	for _, p := range []proxy{nginx, caddy} {
+	proxies := []proxy{nginx, caddy}
+	if _, ok := findTraefik(); ok {
+		proxies = append(proxies, traefik)
+	} else {
+		t.Log("there is no traefik program on PATH and in MEETD_TRAEFIK: its real tests do not run")
+	}
+	for _, p := range proxies {
 		t.Run(p.name, func(t *testing.T) {
 			t.Parallel()
 			fn(t, p)
@@ -287,6 +295,20 @@ func start(t *testing.T, p proxy, bucket storetest.Store, env map[string]string)
 		}
 	})
 	awaitListener(t, p.name, address, process)
+	// Some listen before they know where to.
+	eventually(t, p.name+" serves", func() bool {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.URL+"/__lbheartbeat__", http.NoBody)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Host = serverName
+		resp, err := s.client.Do(req)
+		if err != nil {
+			return false
+		}
+		_ = resp.Body.Close()
+		return resp.StatusCode == http.StatusOK
+	})
 	return s
 }
 
