@@ -72,7 +72,7 @@ func TestKeysThatStay(t *testing.T) {
 }
 
 // Without keys of ours the AWS SDK looks for some in its own places.
-func TestKeysOfTheSDK(t *testing.T) { //nolint:paralleltest // the SDK reads the environment
+func TestKeysOfTheSDK(t *testing.T) {
 	t.Setenv("AWS_ACCESS_KEY_ID", "sdk")
 	t.Setenv("AWS_SECRET_ACCESS_KEY", "s")
 	t.Setenv("AWS_SESSION_TOKEN", "t")
