@@ -116,6 +116,7 @@ func TestMediaProxies(t *testing.T) {
 		{"host twice", forward, "GET", "/", forwarded(h{"X-Forwarded-Host": {"meet.example.org", "meet.example.org"}}), "", 403},
 		{"host list", forward, "GET", "/", forwarded(h{"X-Forwarded-Host": {"meet.example.org, meet.example.org"}}), "", 403},
 		{"host empty", forward, "GET", "/", forwarded(h{"X-Forwarded-Host": {""}}), "", 403},
+		{"what a browser accepts", forward, "GET", "/", forwarded(h{"Accept": {"video/mp4"}}), "GET", 0},
 		{"method override", forward, "GET", "/", forwarded(h{"X-Http-Method-Override": {"DELETE"}}), "GET", 0},
 
 		{"GET", []MediaProxy{Envoy}, "GET", mine, nil, "GET", 0},
