@@ -332,6 +332,7 @@ func TestDatabaseRestarts(t *testing.T) {
 	if err := server.Restart(t.Context()); err != nil {
 		t.Fatal(err)
 	}
+	n.DB.Reset() // the test's own connections are dead too
 	eventually(t, "the program is well again", func() bool {
 		return n.try(n.asked(t, account{}, http.MethodGet, "/__heartbeat__", "")) == http.StatusOK
 	})

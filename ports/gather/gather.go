@@ -3,6 +3,8 @@ package gather
 import (
 	"context"
 	"errors"
+	"fmt"
+	"runtime/debug"
 	"sync"
 )
 
@@ -36,6 +38,9 @@ func New[T any](lanes, most int, do func(ctx context.Context, batch []T)) *Gathe
 // Do returns when the item was in a batch that is done, or with the error of ctx
 // when that is over before; then the item may be done all the same.
 func (g *Gatherer[T]) Do(ctx context.Context, item T) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	e := &entry[T]{item: item, done: make(chan struct{})}
 	g.mu.Lock()
 	g.waiting = append(g.waiting, e)
@@ -88,10 +93,10 @@ func (g *Gatherer[T]) workOn(ctx context.Context, batch []*entry[T]) {
 // work does one batch. A panic is an error for those in it: it must neither end
 // the program nor keep the others waiting.
 func (g *Gatherer[T]) work(ctx context.Context, batch []*entry[T]) {
-	err := errBroken
+	var err error
 	defer func() {
 		if p := recover(); p != nil {
-			err = errors.Join(errBroken, asError(p))
+			err = fmt.Errorf("%w: panic: %v\n%s", errBroken, p, debug.Stack())
 		}
 		for _, e := range batch {
 			e.err = err
@@ -103,12 +108,4 @@ func (g *Gatherer[T]) work(ctx context.Context, batch []*entry[T]) {
 		items[i] = e.item
 	}
 	g.do(ctx, items)
-	err = nil
-}
-
-func asError(p any) error {
-	if err, ok := p.(error); ok {
-		return err
-	}
-	return nil
 }

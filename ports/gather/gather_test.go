@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 )
@@ -77,9 +78,19 @@ func TestLeaves(t *testing.T) {
 	wg.Go(func() { _ = g.Do(t.Context(), "first") })
 	<-begun
 	ctx, cancel := context.WithCancel(t.Context())
+	left := make(chan error)
+	go func() { left <- g.Do(ctx, "impatient") }()
+	for waiting := 0; waiting == 0; {
+		g.mu.Lock()
+		waiting = len(g.waiting)
+		g.mu.Unlock()
+	}
 	cancel()
-	if err := g.Do(ctx, "impatient"); !errors.Is(err, context.Canceled) {
+	if err := <-left; !errors.Is(err, context.Canceled) {
 		t.Errorf("the impatient one got %v", err)
+	}
+	if err := g.Do(ctx, "too late"); !errors.Is(err, context.Canceled) {
+		t.Errorf("one who had gone got %v", err)
 	}
 	close(release)
 	wg.Wait()
@@ -93,10 +104,10 @@ func TestPanic(t *testing.T) {
 	t.Parallel()
 	g := New(1, 8, func(_ context.Context, batch []string) {
 		if batch[0] == "bad" {
-			panic(errors.ErrUnsupported)
+			panic("it is bad")
 		}
 	})
-	if err := g.Do(t.Context(), "bad"); !errors.Is(err, errors.ErrUnsupported) || !errors.Is(err, errBroken) {
+	if err := g.Do(t.Context(), "bad"); !errors.Is(err, errBroken) || !strings.Contains(err.Error(), "it is bad") {
 		t.Errorf("got %v", err)
 	}
 	if err := g.Do(t.Context(), "good"); err != nil {
