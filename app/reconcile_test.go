@@ -17,7 +17,11 @@ import (
 // died between two steps, or an event was lost (attack-cases R).
 func TestReconcile(t *testing.T) {
 	t.Parallel()
-	st := storetest.Embedded(t, storetest.Hook{})
+	storetest.Each(t, storetest.Hook{}, testReconcile)
+}
+
+func testReconcile(t *testing.T, st storetest.Store) {
+	t.Helper()
 	live, env := startLiveKit(t)
 	maps.Copy(env, storeEnv(st))
 	env["MEETD_RECONCILE_PERIOD"] = "2"
@@ -148,4 +152,37 @@ func TestReconcileWithoutStore(t *testing.T) {
 	s.exec(t, `UPDATE meet_recording SET updated_at = now() - interval '1 hour'`)
 	eventually(t, "the complete one is saved", func() bool { return s.status(t, done) == "saved" })
 	eventually(t, "the forgotten one is given up", func() bool { return s.status(t, forgotten) == "aborted" })
+}
+
+// Nobody is recorded without knowing: an egress that runs although its start
+// failed for us is ended.
+func TestAbandonedEgress(t *testing.T) {
+	t.Parallel()
+	live, env := startLiveKit(t)
+	env["MEETD_RECONCILE_PERIOD"] = "1"
+	s := startService(t, env)
+	ada := s.login(t, "ada")
+	abandoned, running := s.recording(t, screen, "failed_to_start", roles{ada: "owner"}), s.recording(t, screen, "active", roles{ada: "owner"})
+	live.mu.Lock()
+	live.onList = func() ([]*lk.EgressInfo, error) {
+		var list []*lk.EgressInfo
+		for _, key := range []string{"recordings/" + abandoned.String() + ".mp4", "recordings/" + running.String() + ".mp4", "other/film.mp4"} {
+			list = append(list, &lk.EgressInfo{
+				EgressId: "EG_of_" + key, Status: lk.EgressStatus_EGRESS_ACTIVE,
+				Request: &lk.EgressInfo_RoomComposite{RoomComposite: &lk.RoomCompositeEgressRequest{
+					FileOutputs: []*lk.EncodedFileOutput{{Filepath: key}},
+				}},
+			})
+		}
+		return list, nil
+	}
+	live.mu.Unlock()
+	eventually(t, "it is stopped", func() bool { _, stops := live.counts(); return stops > 0 })
+	live.mu.Lock()
+	defer live.mu.Unlock()
+	for _, id := range live.stops {
+		if id != "EG_of_recordings/"+abandoned.String()+".mp4" {
+			t.Errorf("%s was stopped", id)
+		}
+	}
 }

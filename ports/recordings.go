@@ -36,6 +36,8 @@ type Recordings interface { //nolint:interfacebloat // one repository for one ag
 	Role(ctx context.Context, id, user uuid.UUID) (access.Role, error)
 	// Owners lists the accounts that own the recording, the oldest access first.
 	Owners(ctx context.Context, id uuid.UUID) ([]*user.User, error)
+	// FailedToStart gives those of the recordings that are given up as never begun.
+	FailedToStart(ctx context.Context, ids []uuid.UUID) ([]uuid.UUID, error)
 	// Unfinished lists those without an end that have not changed since before
 	// and are due at now (see LookAgain), ordered by creation, at most page of
 	// them, those after the given one (nil: from the first).

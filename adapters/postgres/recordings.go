@@ -132,6 +132,11 @@ func (r recordings) Owners(ctx context.Context, id uuid.UUID) ([]*user.User, err
 	return out, nil
 }
 
+func (r recordings) FailedToStart(ctx context.Context, ids []uuid.UUID) ([]uuid.UUID, error) {
+	found, err := q.RecordingsFailedToStart(ctx, r.c, ids)
+	return found, translate(err, "recording")
+}
+
 func (r recordings) Unfinished(ctx context.Context, before, now time.Time, after *recording.Recording, page int) ([]*recording.Recording, error) {
 	arg := db.RecordingsUnfinishedParams{Before: before, Now: &now, Page: int32(page)} //nolint:gosec // a page is small
 	if after != nil {

@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -205,31 +207,27 @@ func (s *Service) EgressEvent(ctx context.Context, eventID string, e ports.Egres
 	return s.stopAbandoned(ctx, e)
 }
 
-// stopAbandoned ends an egress that runs for a recording which gave it up, as
-// after a start that timed out here but not there: nobody may be recorded
-// without knowing.
-func (s *Service) stopAbandoned(ctx context.Context, e ports.Egress) error {
-	if e.Status != recording.EgressActive {
+// stopAbandoned ends egresses that run for recordings which gave them up, as after
+// a start that timed out here but not there: nobody may be recorded without
+// knowing.
+func (s *Service) stopAbandoned(ctx context.Context, running ...ports.Egress) error {
+	egresses := map[uuid.UUID]string{} // by recording
+	for _, e := range running {
+		for _, file := range e.Files {
+			if addr, ok := recording.ParseKey(s.Config.Folder, file); ok && e.Status == recording.EgressActive {
+				egresses[addr.ID] = e.ID
+			}
+		}
+	}
+	if len(egresses) == 0 {
 		return nil
 	}
-	for _, file := range e.Files {
-		addr, ok := recording.ParseKey(s.Config.Folder, file)
-		if !ok {
-			continue
-		}
-		rec, err := s.Store.Repos().Recordings.Get(ctx, addr.ID)
-		if errors.Is(err, fault.NotFound) {
-			continue
-		} else if err != nil {
-			return err
-		}
-		if rec.Status() == recording.FailedToStart {
-			s.Log.WarnContext(ctx, "stopping an egress whose recording failed to start", "recording", rec.ID, "egress", e.ID)
-			_, err := s.Recorder.Stop(ctx, e.ID)
-			return err
-		}
+	abandoned, err := s.Store.Repos().Recordings.FailedToStart(ctx, slices.Collect(maps.Keys(egresses)))
+	for _, id := range abandoned {
+		s.Log.WarnContext(ctx, "stopping an egress whose recording failed to start", "recording", id, "egress", egresses[id])
+		err = errors.Join(err, s.StopEgress(ctx, egresses[id]))
 	}
-	return nil
+	return err
 }
 
 // observe applies what LiveKit says of the egress of a recording.

@@ -3,6 +3,7 @@ package recordings
 import (
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -79,10 +80,7 @@ func (s *Service) survey(ctx context.Context) (world, error) {
 func (s *Service) finishAll(ctx context.Context) error {
 	now := s.Now() // what begins after this is not in the survey
 	w, err := s.survey(ctx)
-	errs := []error{err}
-	for _, e := range w.byWorker {
-		errs = append(errs, s.stopAbandoned(ctx, e))
-	}
+	errs := []error{err, s.stopAbandoned(ctx, slices.Collect(maps.Values(w.byWorker))...)}
 	var last *recording.Recording
 	for {
 		list, err := s.Store.Repos().Recordings.Unfinished(ctx, now.Add(-s.Config.Patience), now, last, page)

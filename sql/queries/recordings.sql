@@ -25,6 +25,9 @@ SELECT id FROM meet_recording WHERE worker_id = sqlc.arg(worker_id)::text;
 -- name: RecordingIDByProcess :one
 SELECT id FROM meet_recording WHERE external_process_id = sqlc.arg(process)::text;
 
+-- name: RecordingsFailedToStart :many
+SELECT id FROM meet_recording WHERE id = ANY(sqlc.arg(ids)::uuid[]) AND status = 'failed_to_start';
+
 -- name: RecordingActiveOfRoom :one
 SELECT sqlc.embed(r), s.egress, s.unsure
 FROM meet_recording r LEFT JOIN meetd.recording_state s ON s.recording_id = r.id

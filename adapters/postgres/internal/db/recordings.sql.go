@@ -316,6 +316,30 @@ func (q *Queries) RecordingStatesSet(ctx context.Context, db DBTX, arg Recording
 	return err
 }
 
+const recordingsFailedToStart = `-- name: RecordingsFailedToStart :many
+SELECT id FROM meet_recording WHERE id = ANY($1::uuid[]) AND status = 'failed_to_start'
+`
+
+func (q *Queries) RecordingsFailedToStart(ctx context.Context, db DBTX, ids []uuid.UUID) ([]uuid.UUID, error) {
+	rows, err := db.Query(ctx, recordingsFailedToStart, ids)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []uuid.UUID
+	for rows.Next() {
+		var id uuid.UUID
+		if err := rows.Scan(&id); err != nil {
+			return nil, err
+		}
+		items = append(items, id)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const recordingsLock = `-- name: RecordingsLock :many
 SELECT r.id, r.created_at, r.updated_at, r.status, r.worker_id, r.room_id, r.mode, r.options, r.external_process_id, s.egress, s.unsure
 FROM meet_recording r LEFT JOIN meetd.recording_state s ON s.recording_id = r.id
