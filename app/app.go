@@ -207,7 +207,7 @@ func build(ctx context.Context, c *Config, pool *pgxpool.Pool, log *slog.Logger,
 	if err != nil {
 		return nil, err
 	}
-	store.Outbox = func(tx pgx.Tx) postgres.Outbox { return queue.Outbox(tx) }
+	store.Outbox = queue.Outbox
 	return &App{Handler: server.Handler(), pool: pool, queue: queue, settle: entrySvc.Settle, log: log}, nil
 }
 

@@ -84,7 +84,7 @@ func startNode(t *testing.T, env map[string]string) *node {
 // run begins a process, and waits until it answers.
 func (n *node) run(t *testing.T) {
 	t.Helper()
-	n.command = exec.CommandContext(context.WithoutCancel(t.Context()), os.Args[0]) //nolint:gosec // this very program
+	n.command = exec.CommandContext(context.WithoutCancel(t.Context()), os.Args[0])
 	for name, value := range n.env {
 		n.command.Env = append(n.command.Env, name+"="+value)
 	}

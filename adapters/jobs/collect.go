@@ -9,11 +9,11 @@ import (
 	"meetd/app/recordings"
 )
 
-func (o *Outbox) CollectMetadata(_ context.Context, recording uuid.UUID) error {
+func (o *outbox) CollectMetadata(_ context.Context, recording uuid.UUID) error {
 	return o.note(collectMetadataArgs{Recording: recording}, showAttempts)
 }
 
-func (o *Outbox) AnnounceLimit(_ context.Context, recording uuid.UUID) error {
+func (o *outbox) AnnounceLimit(_ context.Context, recording uuid.UUID) error {
 	return o.note(announceLimitArgs{Recording: recording}, showAttempts)
 }
 

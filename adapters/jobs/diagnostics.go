@@ -9,7 +9,7 @@ import (
 	"meetd/app/diagnostics"
 )
 
-func (o *Outbox) CloseTest(_ context.Context, room string, at time.Time) error {
+func (o *outbox) CloseTest(_ context.Context, room string, at time.Time) error {
 	return o.noteWith(closeTestArgs{Room: room}, river.InsertOpts{MaxAttempts: showAttempts, ScheduledAt: at})
 }
 

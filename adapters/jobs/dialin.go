@@ -13,11 +13,11 @@ import (
 // a door that stays open.
 const dialInAttempts = 10
 
-func (o *Outbox) OpenDialIn(_ context.Context, room uuid.UUID) error {
+func (o *outbox) OpenDialIn(_ context.Context, room uuid.UUID) error {
 	return o.note(openDialInArgs{Room: room}, dialInAttempts)
 }
 
-func (o *Outbox) CloseDialIn(_ context.Context, room uuid.UUID, opened string) error {
+func (o *outbox) CloseDialIn(_ context.Context, room uuid.UUID, opened string) error {
 	return o.note(closeDialInArgs{Room: room, Opened: opened}, dialInAttempts)
 }
 

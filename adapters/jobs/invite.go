@@ -13,7 +13,7 @@ import (
 // way does not last much longer.
 const inviteAttempts = 7
 
-func (o *Outbox) Invite(_ context.Context, i ports.Invitation) error {
+func (o *outbox) Invite(_ context.Context, i ports.Invitation) error {
 	return o.note(inviteArgs(i), inviteAttempts)
 }
 

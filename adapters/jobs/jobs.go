@@ -139,19 +139,16 @@ func (q *Queue) Stop(ctx context.Context) error {
 }
 
 // Outbox notes jobs in a transaction: they exist when it commits.
-func (q *Queue) Outbox(tx pgx.Tx) *Outbox { return &Outbox{client: q.client, tx: tx} }
+func (q *Queue) Outbox(tx pgx.Tx) ports.Outbox { return &outbox{client: q.client, tx: tx} }
 
-// Outbox gathers the jobs of one transaction, so that many cost one round trip.
-type Outbox struct {
+// outbox gathers the jobs of one transaction, so that many cost one round trip.
+type outbox struct {
 	client *river.Client[pgx.Tx]
 	tx     pgx.Tx
 	noted  []river.InsertManyParams
 }
 
-var _ ports.Jobs = (*Outbox)(nil)
-
-// Flush stores the jobs.
-func (o *Outbox) Flush(ctx context.Context) error {
+func (o *outbox) Flush(ctx context.Context) error {
 	if len(o.noted) == 0 {
 		return nil
 	}
@@ -162,11 +159,11 @@ func (o *Outbox) Flush(ctx context.Context) error {
 	return nil
 }
 
-func (o *Outbox) ShowRecording(_ context.Context, room uuid.UUID) error {
+func (o *outbox) ShowRecording(_ context.Context, room uuid.UUID) error {
 	return o.note(showRecordingArgs{Room: room}, showAttempts)
 }
 
-func (o *Outbox) ShowRoom(_ context.Context, room uuid.UUID) error {
+func (o *outbox) ShowRoom(_ context.Context, room uuid.UUID) error {
 	return o.note(showRoomArgs{Room: room}, showAttempts)
 }
 
@@ -175,11 +172,11 @@ func (o *Outbox) ShowRoom(_ context.Context, room uuid.UUID) error {
 const showAttempts = 6
 
 // note adds a job that is given up after so many attempts.
-func (o *Outbox) note(args river.JobArgs, attempts int) error {
+func (o *outbox) note(args river.JobArgs, attempts int) error {
 	return o.noteWith(args, river.InsertOpts{MaxAttempts: attempts})
 }
 
-func (o *Outbox) noteWith(args river.JobArgs, opts river.InsertOpts) error {
+func (o *outbox) noteWith(args river.JobArgs, opts river.InsertOpts) error {
 	o.noted = append(o.noted, river.InsertManyParams{Args: args, InsertOpts: &opts})
 	return nil
 }

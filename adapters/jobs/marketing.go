@@ -12,7 +12,7 @@ import (
 // signupAttempts are about four hours of River's back-off.
 const signupAttempts = 10
 
-func (o *Outbox) SignUpForMarketing(_ context.Context, account uuid.UUID) error {
+func (o *outbox) SignUpForMarketing(_ context.Context, account uuid.UUID) error {
 	return o.note(marketingSignupArgs{Account: account}, signupAttempts)
 }
 

@@ -16,15 +16,15 @@ import (
 // summary service may be away over a weekend.
 const noticeAttempts = 20
 
-func (o *Outbox) NotifyOf(_ context.Context, recordings ...uuid.UUID) error {
+func (o *outbox) NotifyOf(_ context.Context, recordings ...uuid.UUID) error {
 	return o.note(notifyArgs{Recordings: recordings}, noticeAttempts)
 }
 
-func (o *Outbox) MailOwner(_ context.Context, recording, owner uuid.UUID) error {
+func (o *outbox) MailOwner(_ context.Context, recording, owner uuid.UUID) error {
 	return o.note(mailOwnerArgs{Recording: recording, Owner: owner}, noticeAttempts)
 }
 
-func (o *Outbox) Summarize(_ context.Context, recording uuid.UUID) error {
+func (o *outbox) Summarize(_ context.Context, recording uuid.UUID) error {
 	return o.note(summarizeArgs{Recording: recording}, noticeAttempts)
 }
 

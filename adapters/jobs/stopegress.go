@@ -12,7 +12,7 @@ import (
 // that nobody wants may go on.
 const stopAttempts = 10
 
-func (o *Outbox) StopEgress(_ context.Context, worker string) error {
+func (o *outbox) StopEgress(_ context.Context, worker string) error {
 	return o.note(stopEgressArgs{Worker: worker}, stopAttempts)
 }
 

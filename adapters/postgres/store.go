@@ -27,14 +27,7 @@ var q = db.New()
 // transaction; a program that notes no jobs leaves it nil.
 type Store struct {
 	Pool   *pgxpool.Pool
-	Outbox func(pgx.Tx) Outbox
-}
-
-// Outbox is the job queue of one transaction.
-type Outbox interface {
-	ports.Jobs
-	// Flush stores what was noted. It is called at the end of the transaction.
-	Flush(ctx context.Context) error
+	Outbox func(pgx.Tx) ports.Outbox
 }
 
 var _ ports.Store = (*Store)(nil)

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"path/filepath"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -73,7 +74,7 @@ func reconciliation(ctx context.Context, b *bench) error {
 	go func() { _ = web.Serve(l) }() // until it is closed
 	defer web.Close()                //nolint:errcheck // thrown away
 	env["LIVEKIT_API_URL"], env["LIVEKIT_API_KEY"], env["LIVEKIT_API_SECRET"] = "http://"+l.Addr().String(), "key", "a-secret-of-at-least-32-characters"
-	env["MEETD_RECONCILE_PERIOD"] = fmt.Sprint(int(period.Seconds()))
+	env["MEETD_RECONCILE_PERIOD"] = strconv.Itoa(int(period.Seconds()))
 	start := time.Now()
 	p, err := launch(ctx, b.meetd, []string{"serve"}, env)
 	if err != nil {
