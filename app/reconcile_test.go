@@ -186,3 +186,28 @@ func TestAbandonedEgress(t *testing.T) {
 		}
 	}
 }
+
+// With neither LiveKit nor an event the bucket alone is looked at: what is there is
+// saved, and what is not there is looked for less and less often.
+func TestNobodySaysAnything(t *testing.T) {
+	t.Parallel()
+	st := storetest.Embedded(t, storetest.Hook{})
+	env := storeEnv(st)
+	env["MEETD_RECONCILE_PERIOD"], env["RECORDING_STORAGE_EVENT_ENABLE"] = "1", "false"
+	s := startService(t, env)
+	ada := s.login(t, "ada")
+	there, late := s.recording(t, screen, "stopped", roles{ada: "administrator"}), s.recording(t, screen, "stopped", roles{ada: "administrator"})
+	st.Put(t, "recordings/"+there.String()+".mp4", "video/mp4", []byte("film"))
+	s.exec(t, `UPDATE meet_recording SET updated_at = now() - interval '1 hour'`)
+	eventually(t, "what is there is saved", func() bool { return s.status(t, there) == "saved" })
+	eventually(t, "the other is looked for later", func() bool {
+		return s.count(t, `SELECT count(*) FROM meetd.recording_state WHERE recording_id = $1 AND looks >= 2
+			AND look_at - updated_at >= interval '2 seconds'`, late) == 1
+	})
+	if got := s.status(t, late); got != "stopped" {
+		t.Errorf("what nobody knows about is %s", got)
+	}
+	st.Put(t, "recordings/"+late.String()+".mp4", "video/mp4", []byte("film"))
+	s.exec(t, `UPDATE meetd.recording_state SET look_at = now()`)
+	eventually(t, "it is found", func() bool { return s.status(t, late) == "saved" })
+}
