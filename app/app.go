@@ -168,6 +168,7 @@ func build(ctx context.Context, c *Config, pool *pgxpool.Pool, log *slog.Logger,
 	}
 	roomSvc := &rooms.Service{
 		Store: store, Tokens: tokens, Conference: conference, Mailer: newMailer(c.Mail), Config: roomConfig(c), Now: now, NewID: uuid.New, Log: log,
+		ClearRecordings: recordingSvc.RemoveOf,
 	}
 	entrySvc := &entry.Service{
 		Store: store, Tokens: tokens, Calls: conference, Config: entryConfig(c), Now: now, Log: log,
@@ -310,8 +311,9 @@ func accountConfig(c *Config) accounts.Config {
 		StoreIDToken: o.StoreIDToken, CreateUsers: o.CreateUser, EmailFallback: o.FallbackToEmail,
 		VerifiedEmail: o.VerifiedEmail, EmailOfPending: o.PendingEmail,
 		SubImmutable: o.SubImmutable, Essential: o.EssentialClaims,
-		Names:    user.ClaimNames{FullName: o.FullNameFields, ShortName: o.ShortNameField},
-		Language: c.Users.LanguageCode, LoginURL: orDefault(o.LoginRedirectURL, "/"), FailureURL: orDefault(o.LoginFailureURL, "/"),
+		TeamsClaim: o.TeamsClaim,
+		Names:      user.ClaimNames{FullName: o.FullNameFields, ShortName: o.ShortNameField},
+		Language:   c.Users.LanguageCode, LoginURL: orDefault(o.LoginRedirectURL, "/"), FailureURL: orDefault(o.LoginFailureURL, "/"),
 		LogoutURL: orDefault(o.LogoutRedirectURL, "/"), ReturnHosts: o.RedirectAllowedHosts, ReturnHTTPS: o.RedirectRequireHTTPS,
 		Languages: languages, Listing: c.Users.AllowUnsecureListing,
 		Marketing: c.Marketing.SignUp, CallbackRate: o.CallbackRate, FailureRate: o.FailureRate,

@@ -163,6 +163,7 @@ type OIDC struct {
 	PendingEmail    bool // match only accounts that have no subject yet
 	SubImmutable    bool
 	FullNameFields  []string
+	TeamsClaim      string // empty: teams count for nothing
 	ShortNameField  string
 	EssentialClaims []string
 
@@ -815,6 +816,7 @@ func loadOIDC(r *reader) OIDC {
 		StoreIDToken:          r.boolean("OIDC_STORE_ID_TOKEN", true),
 		VerifySSL:             r.boolean("OIDC_VERIFY_SSL", true),
 		VerifiedEmail:         r.boolean("MEETD_OIDC_VERIFIED_EMAIL_ONLY", false),
+		TeamsClaim:            r.text("MEETD_OIDC_TEAMS_CLAIM", ""),
 		PendingEmail:          r.boolean("MEETD_OIDC_EMAIL_MATCHES_PENDING_ONLY", false),
 		CallbackRate:          r.rate("MEETD_LOGIN_CALLBACK_THROTTLE_RATES", "600/minute"),
 		FailureRate:           r.rate("MEETD_LOGIN_FAILURE_THROTTLE_RATES", "300/minute"),

@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+
+	"meetd/domain/recording"
 )
 
 // Jobs notes work to be done after the transaction commits. It is done at least
@@ -14,6 +16,8 @@ type Jobs interface { //nolint:interfacebloat // all that a transaction can ask 
 	ShowRecording(ctx context.Context, room uuid.UUID) error
 	// StopEgress ends the egress of a recording that is gone.
 	StopEgress(ctx context.Context, worker string) error
+	// DeleteObjects clears away what is left of a recording that was deleted.
+	DeleteObjects(ctx context.Context, left recording.Remains) error
 	// ShowRoom tells the participants of the room its access level and
 	// configuration.
 	ShowRoom(ctx context.Context, room uuid.UUID) error

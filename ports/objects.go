@@ -22,6 +22,9 @@ type Objects interface {
 	// conditional and range headers of its request. Answers 200, 206, 304 and
 	// 416 are returned; fault.NotFound and fault.Unavailable as in Stat.
 	Fetch(ctx context.Context, method, key string, header http.Header) (*Fetched, error)
+	// Delete removes an object; one that is not there is no error. Where the
+	// bucket keeps versions, the older ones stay. fault.Unavailable as in Stat.
+	Delete(ctx context.Context, key string) error
 }
 
 // Fetched is an object on its way.

@@ -32,8 +32,20 @@ type Recordings interface { //nolint:interfacebloat // one repository for one ag
 	ActiveOf(ctx context.Context, room uuid.UUID) (*recording.Recording, error)
 	// LatestOf returns the room's newest recording, else fault.NotFound.
 	LatestOf(ctx context.Context, room uuid.UUID) (*recording.Recording, error)
-	// Role is the user's role on the recording; access.None when there is none.
-	Role(ctx context.Context, id, user uuid.UUID) (access.Role, error)
+	// Find returns a recording with the strongest role that the account has on it,
+	// itself or through its teams. fault.NotFound as in Get.
+	Find(ctx context.Context, id uuid.UUID, u *user.User) (HeldRecording, error)
+	// List returns a page of the recordings on which the account has a role, itself
+	// or through its teams, the newest first, and how many there are. Of each it
+	// tells what lists show: not what LiveKit said of it, and not the role.
+	List(ctx context.Context, u *user.User, offset, limit int) ([]HeldRecording, int, error)
+	// LockOf is Lock for all recordings of a room; none can be added either.
+	LockOf(ctx context.Context, room uuid.UUID) ([]*recording.Recording, error)
+	// Outdated lists those made before a time that are neither open nor held, the
+	// oldest first, at most page of them, those after the given one.
+	Outdated(ctx context.Context, before time.Time, after Outdated, page int) ([]Outdated, error)
+	// Delete removes locked recordings with all that is stored about them.
+	Delete(ctx context.Context, gone ...*recording.Recording) error
 	// Owners lists the accounts that own the recording, the oldest access first.
 	Owners(ctx context.Context, id uuid.UUID) ([]*user.User, error)
 	// FailedToStart gives those of the recordings that are given up as never begun.

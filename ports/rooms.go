@@ -44,8 +44,8 @@ type Rooms interface {
 	// Update locks the room, applies fn, stores and returns the result; on fn's
 	// error nothing is stored. Faults as in Create and Get.
 	Update(ctx context.Context, id uuid.UUID, at time.Time, fn func(*room.Room) error) (*room.Room, error)
-	// Delete removes the room and what hangs on it: accesses, recordings, their
-	// accesses. fault.NotFound as in Get.
+	// Delete removes the room and its accesses; its recordings must be gone.
+	// fault.NotFound as in Get.
 	Delete(ctx context.Context, id uuid.UUID) error
 	// PINTaken reports whether a room has this PIN.
 	PINTaken(ctx context.Context, pin string) (bool, error)

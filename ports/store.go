@@ -25,6 +25,7 @@ type Repos struct {
 	Recordings Recordings
 	Events     Events
 	Notices    Notices
+	Holds      Holds
 	Jobs       Jobs
 	Audit      Audit
 	Throttle   Throttle

@@ -90,6 +90,9 @@ var codes = map[string]wire{
 		"Recording with ID %s cannot be saved because it is either, in an error state or has already been saved.",
 	},
 
+	"recording_held": {403, "detail", "This recording is on legal hold and cannot be deleted."},
+	"room_held":      {403, "detail", "A recording of this room is on legal hold: the room cannot be deleted."},
+
 	"storage_event":     {403, "detail", "Invalid request data."},
 	"storage_bucket":    {403, "detail", "Invalid bucket specified."},
 	"storage_recording": {404, "detail", "No recording found for this event."},

@@ -8,6 +8,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/labstack/echo/v4"
 
+	"meetd/app/recordings"
 	"meetd/domain/fault"
 	"meetd/domain/recording"
 	"meetd/domain/room"
@@ -46,6 +47,24 @@ func (t timestamp) MarshalJSON() ([]byte, error) {
 	return []byte(at.Format(`"2006-01-02T15:04:05.000000Z"`)), nil
 }
 
+func toRecordingBody(v recordings.View) recordingBody {
+	body := recordingBody{
+		ID: v.ID, Room: recordingRoom(v.Room), CreatedAt: timestamp(v.CreatedAt), UpdatedAt: timestamp(v.UpdatedAt),
+		Status: v.Status(), Mode: v.Mode, Options: v.Options, Key: v.Key, IsExpired: v.Expired, ExpiredAt: (*timestamp)(v.ExpiresAt),
+	}
+	if body.Options == nil {
+		body.Options = recording.Options{}
+	}
+	return body
+}
+
+func (s *Server) listRecordings(c echo.Context) error {
+	fetch := func(offset, limit int) ([]recordings.View, int, error) {
+		return s.Recordings.List(c.Request().Context(), current(c), offset, limit)
+	}
+	return respondPage(s, c, chosenSize(c), fetch, func(v recordings.View) (any, error) { return toRecordingBody(v), nil })
+}
+
 func (s *Server) retrieveRecording(c echo.Context) error {
 	id, err := pathID(c)
 	if err != nil {
@@ -55,15 +74,18 @@ func (s *Server) retrieveRecording(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	body := recordingBody{
-		ID: v.ID, Room: recordingRoom{ID: v.Room.ID, Name: v.Room.Name, Slug: v.Room.Slug, AccessLevel: v.Room.AccessLevel},
-		CreatedAt: timestamp(v.CreatedAt), UpdatedAt: timestamp(v.UpdatedAt), Status: v.Status(), Mode: v.Mode,
-		Options: v.Options, Key: v.Key, IsExpired: v.Expired, ExpiredAt: (*timestamp)(v.ExpiresAt),
+	return respond(c, http.StatusOK, toRecordingBody(v))
+}
+
+func (s *Server) deleteRecording(c echo.Context) error {
+	id, err := pathID(c)
+	if err != nil {
+		return err
 	}
-	if body.Options == nil {
-		body.Options = recording.Options{}
+	if err := s.Recordings.Delete(c.Request().Context(), current(c), id); err != nil {
+		return err
 	}
-	return respond(c, http.StatusOK, body)
+	return c.NoContent(http.StatusNoContent)
 }
 
 type message struct {

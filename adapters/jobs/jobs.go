@@ -70,6 +70,8 @@ func New(pool *pgxpool.Pool, c Config, s Services, log *slog.Logger) (*Queue, er
 	river.AddWorker(workers, &notify{svc: s.Recordings})
 	river.AddWorker(workers, &mailOwner{svc: s.Recordings})
 	river.AddWorker(workers, &summarize{svc: s.Recordings})
+	river.AddWorker(workers, &deleteObjects{svc: s.Recordings})
+	river.AddWorker(workers, &purgeRecordings{svc: s.Recordings})
 	river.AddWorker(workers, &reconcile{svc: s.Recordings})
 	river.AddWorker(workers, &purgeSessions{svc: s.Accounts})
 	river.AddWorker(workers, &purgeRooms{rooms: s.Rooms, entry: s.Entry})
@@ -94,6 +96,7 @@ func New(pool *pgxpool.Pool, c Config, s Services, log *slog.Logger) (*Queue, er
 			every(c.Reconcile, reconcileArgs{}),
 			every(time.Hour, purgeSessionsArgs{}),
 			every(time.Hour, purgeRoomsArgs{}),
+			every(time.Hour, purgeRecordingsArgs{}),
 		},
 	})
 	if err != nil {

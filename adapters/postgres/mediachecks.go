@@ -87,6 +87,6 @@ func (c *mediaCheck) set(row db.MediaChecksRow) {
 	}
 	c.facts = ports.MediaFacts{
 		Found: true, Status: recording.Status(*row.Status), Mode: recording.Mode(orEmpty(row.Mode)),
-		CreatedAt: *row.CreatedAt, Role: access.Role(orEmpty(row.Role)), Room: orEmpty(row.Slug),
+		CreatedAt: *row.CreatedAt, Role: access.Higher(access.Role(orEmpty(row.Role)), access.Role(row.TeamRole)), Room: orEmpty(row.Slug),
 	}
 }

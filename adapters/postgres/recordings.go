@@ -113,11 +113,6 @@ func (r recordings) LatestOf(ctx context.Context, room uuid.UUID) (*recording.Re
 	return toRecording(db.RecordingGetRow(row), err)
 }
 
-func (r recordings) Role(ctx context.Context, id, user uuid.UUID) (access.Role, error) {
-	role, err := q.RecordingRole(ctx, r.c, db.RecordingRoleParams{RecordingID: id, UserID: user})
-	return toRole(role, err)
-}
-
 func (r recordings) Owners(ctx context.Context, id uuid.UUID) ([]*user.User, error) {
 	rows, err := q.RecordingOwners(ctx, r.c, id)
 	if err != nil {

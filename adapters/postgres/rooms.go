@@ -71,13 +71,31 @@ func (r rooms) List(ctx context.Context, user uuid.UUID, offset, limit int) ([]p
 	if err != nil {
 		return nil, 0, translate(err, "room")
 	}
-	rows, err := q.RoomList(ctx, r.c, db.RoomListParams{UserID: user, Limit: int32(limit), Offset: int32(offset)}) //nolint:gosec // the caller has checked the page
-	if err != nil {
-		return nil, 0, translate(err, "room")
+	if limit == 0 || offset >= int(count) {
+		return nil, int(count), nil
+	}
+	most, skip := int32(limit), int32(offset) //nolint:gosec // the caller has checked the page
+	var rows []db.RoomListRow
+	if among := walk(int(count), offset); among > 0 {
+		first, err := q.RoomListOfFirst(ctx, r.c, db.RoomListOfFirstParams{UserID: user, Among: among, PageSize: most, Skip: skip})
+		if err != nil {
+			return nil, 0, translate(err, "room")
+		}
+		for _, row := range first {
+			rows = append(rows, db.RoomListRow(row))
+		}
+	}
+	if len(rows) < min(limit, int(count)-offset) {
+		if rows, err = q.RoomList(ctx, r.c, db.RoomListParams{UserID: user, PageSize: most, Skip: skip}); err != nil {
+			return nil, 0, translate(err, "room")
+		}
 	}
 	out := make([]ports.HeldRoom, len(rows))
 	for i, row := range rows {
-		m, err := toRoom(row.MeetRoom, row.CreatedAt, row.UpdatedAt)
+		m, err := toRoom(db.MeetRoom{
+			ResourceID: row.ResourceID, Name: row.Name, Slug: row.Slug, Configuration: row.Configuration,
+			AccessLevel: row.AccessLevel, PinCode: row.PinCode,
+		}, row.CreatedAt, row.UpdatedAt)
 		if err != nil {
 			return nil, 0, err
 		}
@@ -122,7 +140,7 @@ func (r rooms) Delete(ctx context.Context, id uuid.UUID) error {
 			return err
 		}
 		for _, remove := range []func(context.Context, db.DBTX, uuid.UUID) error{
-			q.RoomDeleteRecordingAccesses, q.RoomDeleteRecordingStates, q.RoomDeleteRecordings, q.RoomDeleteAccesses, q.RoomDelete, q.ResourceDelete,
+			q.RoomDeleteAccesses, q.RoomDelete, q.ResourceDelete,
 		} {
 			if err := remove(ctx, tx, id); err != nil {
 				return err

@@ -145,7 +145,7 @@ func (r sessions) Create(ctx context.Context, key ports.SessionKey, s user.Sessi
 		owner = &s.User
 	}
 	return translate(q.SessionInsert(ctx, r.c, db.SessionInsertParams{
-		IDHash: key[:], UserID: owner, Sub: s.Sub, Sid: s.SID, Data: data, CreatedAt: s.CreatedAt, ExpiresAt: s.ExpiresAt,
+		IDHash: key[:], UserID: owner, Sub: s.Sub, Sid: s.SID, Teams: orNone(s.Teams), Data: data, CreatedAt: s.CreatedAt, ExpiresAt: s.ExpiresAt,
 	}), "session")
 }
 
@@ -162,7 +162,11 @@ func (r sessions) User(ctx context.Context, key ports.SessionKey, now time.Time)
 	if err != nil {
 		return nil, translate(err, "session")
 	}
-	return toUser(row.MeetUser)
+	u, err := toUser(row.MeetUser)
+	if err == nil {
+		u.Teams = row.Teams
+	}
+	return u, err
 }
 
 func (r sessions) Update(ctx context.Context, key ports.SessionKey, now time.Time, fn func(*user.SessionData) error) (user.Session, error) {
@@ -222,7 +226,7 @@ func (r sessions) DeleteExpired(ctx context.Context, now time.Time) (int64, erro
 }
 
 func toSession(row db.MeetdSession) (user.Session, error) {
-	s := user.Session{Sub: row.Sub, SID: row.Sid, CreatedAt: row.CreatedAt, ExpiresAt: row.ExpiresAt}
+	s := user.Session{Sub: row.Sub, SID: row.Sid, Teams: row.Teams, CreatedAt: row.CreatedAt, ExpiresAt: row.ExpiresAt}
 	if row.UserID != nil {
 		s.User = *row.UserID
 	}
@@ -230,6 +234,14 @@ func toSession(row db.MeetdSession) (user.Session, error) {
 		return s, fmt.Errorf("session data: %w", err)
 	}
 	return s, nil
+}
+
+// orNone is for columns that hold a list and never null.
+func orNone(list []string) []string {
+	if list == nil {
+		return []string{}
+	}
+	return list
 }
 
 type usedTokens struct{ c conn }

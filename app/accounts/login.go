@@ -185,6 +185,7 @@ func (s *Service) letIn(ctx context.Context, oldSecret string, old user.Session,
 	if err != nil {
 		return Redirect{}, err
 	}
+	teams := s.teams(ctx, identity.Claims)
 	secret := newSecret()
 	begin := func(r ports.Repos) error {
 		u, isNew, err := s.account(ctx, r.Users, claims)
@@ -202,7 +203,7 @@ func (s *Service) letIn(ctx context.Context, oldSecret string, old user.Session,
 		if err := r.Sessions.Delete(ctx, Key(oldSecret)); err != nil {
 			return err
 		}
-		if err := r.Sessions.Create(ctx, Key(secret), s.session(u, old, identity)); err != nil {
+		if err := r.Sessions.Create(ctx, Key(secret), s.session(u, old, identity, teams)); err != nil {
 			return err
 		}
 		return r.Audit.Record(ctx, audit.Event{At: s.Now(), Action: audit.LoggedIn, Actor: u.ID, Subject: u.ID.String()})
@@ -221,9 +222,9 @@ func (s *Service) letIn(ctx context.Context, oldSecret string, old user.Session,
 }
 
 // session is what follows the session in which a login began.
-func (s *Service) session(u *user.User, old user.Session, identity ports.Identity) user.Session {
+func (s *Service) session(u *user.User, old user.Session, identity ports.Identity, teams []string) user.Session {
 	next := user.Session{
-		User: u.ID, Sub: identity.Sub, SID: identity.SID, Data: old.Data,
+		User: u.ID, Sub: identity.Sub, SID: identity.SID, Teams: teams, Data: old.Data,
 		CreatedAt: s.Now(), ExpiresAt: s.Now().Add(s.Config.SessionAge),
 	}
 	if old.User != u.ID {
@@ -241,6 +242,19 @@ func (s *Service) target(d user.SessionData) string {
 		return d.ReturnTo
 	}
 	return s.Config.LoginURL
+}
+
+// teams reads which teams the person is in, where the installation wants that.
+func (s *Service) teams(ctx context.Context, info map[string]any) []string {
+	if s.Config.TeamsClaim == "" {
+		return nil
+	}
+	teams, whole := user.Teams(info[s.Config.TeamsClaim])
+	if !whole {
+		s.Log.WarnContext(ctx, "not all that the provider says of somebody's teams can be used",
+			"claim", s.Config.TeamsClaim, "subject", info["sub"], "used", len(teams))
+	}
+	return teams
 }
 
 // claims reads what userinfo says, by the rules of the installation.

@@ -32,6 +32,7 @@ type Config struct {
 	EmailOfPending bool
 	Essential      []string // claims that must be there
 	Names          user.ClaimNames
+	TeamsClaim     string // names the teams of a person; empty: they count for nothing
 	Language       string // of new accounts
 	LoginURL       string // where to go after a login that named no place
 	FailureURL     string

@@ -181,7 +181,7 @@ func (s *Service) presign(ctx context.Context, key string) (string, error) {
 
 // metadataKey is where the agent that collects metadata leaves them.
 func (s *Service) metadataKey(id uuid.UUID) string {
-	return s.Config.Notification.MetadataFolder + "/" + id.String() + "-metadata.json"
+	return recording.MetadataKey(s.Config.Notification.MetadataFolder, id)
 }
 
 // link is where a browser finds the recording.

@@ -9,7 +9,6 @@ import (
 
 	"github.com/google/uuid"
 
-	"meetd/domain/access"
 	"meetd/domain/fault"
 	"meetd/domain/recording"
 	"meetd/domain/room"
@@ -96,7 +95,11 @@ func (s *Service) Start(ctx context.Context, u *user.User, identifier string, mo
 			Kind: fault.Upstream, Code: "recording_start", Subject: rm.Slug, Err: errors.Join(startErr, err),
 		}
 	}
-	return rm, s.begin(ctx, rec.ID, worker)
+	err = s.begin(ctx, rec.ID, worker)
+	if errors.Is(err, fault.NotFound) {
+		err = errors.Join(err, s.abandon(ctx, rec, worker))
+	}
+	return rm, err
 }
 
 // begin commits the egress of a recording and applies what came before that.
@@ -150,42 +153,4 @@ func (s *Service) StopEgress(ctx context.Context, worker string) error {
 		return nil
 	}
 	return err
-}
-
-// View is a recording as its administrators see it.
-type View struct {
-	*recording.Recording
-	Room      *room.Room
-	Key       string
-	Expired   bool
-	ExpiresAt *time.Time // nil: never
-}
-
-// Get shows a recording to its owners and administrators. fault.NotFound for
-// whoever has no role on it: that it exists is not told.
-func (s *Service) Get(ctx context.Context, u *user.User, id uuid.UUID) (View, error) {
-	repos := s.Store.Repos()
-	role, err := repos.Recordings.Role(ctx, id, u.ID)
-	if err != nil {
-		return View{}, err
-	}
-	if role == access.None {
-		return View{}, fault.New(fault.NotFound, "recording")
-	}
-	if !role.Privileged() {
-		return View{}, fault.New(fault.Forbidden, "permission")
-	}
-	rec, err := repos.Recordings.Get(ctx, id)
-	if err != nil {
-		return View{}, err
-	}
-	rm, err := repos.Rooms.Get(ctx, rec.RoomID)
-	if err != nil {
-		return View{}, err
-	}
-	v := View{Recording: rec, Room: rm, Key: rec.Key(s.Config.Folder), Expired: rec.Expired(s.Config.ExpirationDays, s.Now())}
-	if at, ok := rec.ExpiresAt(s.Config.ExpirationDays); ok {
-		v.ExpiresAt = &at
-	}
-	return v, nil
 }

@@ -15,14 +15,14 @@ import (
 // that is not open has nobody to tell.
 func (s *Service) Show(ctx context.Context, roomID uuid.UUID) error {
 	rec, err := s.Store.Repos().Recordings.LatestOf(ctx, roomID)
-	if errors.Is(err, fault.NotFound) {
-		return nil
-	} else if err != nil {
+	if err != nil && !errors.Is(err, fault.NotFound) {
 		return err
 	}
 	var set map[string]any
 	var remove []string
 	switch {
+	case err != nil: // what there was is deleted
+		remove = []string{"recording_mode", "recording_status"}
 	case rec.Egress().Ended(), !rec.Status().Open() && rec.Status() != recording.Stopped:
 		remove = []string{"recording_mode", "recording_status"}
 	case rec.Egress() == recording.EgressEnding:

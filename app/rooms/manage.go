@@ -77,7 +77,8 @@ func (s *Service) Update(ctx context.Context, u *user.User, held ports.HeldRoom,
 }
 
 // Delete removes a room with all that hangs on it. Only an owner may. What is
-// being recorded in it is stopped: nobody could do that any more.
+// being recorded in it is stopped: nobody could do that any more. While one of its
+// recordings is on legal hold it is fault.Forbidden.
 func (s *Service) Delete(ctx context.Context, u *user.User, identifier string) error {
 	held, err := s.Administered(ctx, u, identifier)
 	if err != nil {
@@ -87,11 +88,7 @@ func (s *Service) Delete(ctx context.Context, u *user.User, identifier string) e
 		return fault.New(fault.Forbidden, "permission")
 	}
 	return s.Store.InTx(ctx, func(r ports.Repos) error {
-		rec, err := r.Recordings.ActiveOf(ctx, held.ID)
-		if err == nil {
-			err = r.Jobs.StopEgress(ctx, rec.WorkerID())
-		}
-		if err := fault.IgnoreMissing(err); err != nil {
+		if err := s.ClearRecordings(ctx, r, held.ID, u.ID); err != nil {
 			return err
 		}
 		return r.Rooms.Delete(ctx, held.ID)

@@ -39,7 +39,9 @@ type Service struct {
 	Config     Config
 	Now        func() time.Time
 	NewID      func() uuid.UUID
-	Log        *slog.Logger
+	// ClearRecordings deletes all recordings of a room that actor deletes.
+	ClearRecordings func(ctx context.Context, r ports.Repos, room, actor uuid.UUID) error
+	Log             *slog.Logger
 }
 
 // View is a room as one person sees it.

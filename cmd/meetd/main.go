@@ -22,6 +22,9 @@ Commands:
   config                 show the effective configuration; secrets are masked
   createsuperuser        let somebody use the administration
   end-sessions           log somebody out everywhere
+  hold                   keep a recording from being deleted
+  release                let it be deleted again
+  holds                  list what is on hold
   merge-duplicate-users  merge accounts with the same e-mail
   unmerge-users          undo a merge
 
@@ -44,6 +47,7 @@ func run(ctx context.Context, args []string, lookup func(string) (string, bool),
 	commands := map[string]func(context.Context, *app.Config, []string, io.Writer, io.Writer) error{
 		"serve": serve, "migrate": migrate, "config": showConfig,
 		"createsuperuser": createSuperuser, "end-sessions": endSessions,
+		"hold": hold, "release": release, "holds": listHolds,
 		"merge-duplicate-users": mergeUsers, "unmerge-users": unmergeUsers,
 	}
 	do, ok := commands[command]

@@ -19,6 +19,10 @@ const (
 	MergeFinished Action = "account_merge_finished"
 	MergeUndone   Action = "account_merge_undone"
 	StaffChanged  Action = "staff_changed" // somebody was made a superuser
+
+	RecordingDeleted  Action = "recording_deleted"  // by somebody, with its room, or because of its age
+	RecordingHeld     Action = "recording_held"     // must not be deleted
+	RecordingReleased Action = "recording_released" // may be deleted again
 )
 
 // Event is one thing that was done. It holds ids and reasons, never names,

@@ -13,6 +13,7 @@ type Session struct {
 	User      uuid.UUID // whose it is; uuid.Nil for an anonymous visitor
 	Sub       string    // subject at the provider that began it; empty: not begun by a provider
 	SID       string    // session at the provider; empty: not told
+	Teams     []string  // that the provider named at the login
 	Data      SessionData
 	CreatedAt time.Time
 	ExpiresAt time.Time // absolute: it never slides

@@ -21,6 +21,10 @@ type User struct {
 	DefaultRoomAccessLevel   *string // nil or empty: the installation's default
 	DefaultRoomConfiguration map[string]any
 	CreatedAt                time.Time
+
+	// Teams are those the provider named at the login; only the account of a
+	// session has any.
+	Teams []string
 }
 
 // Key is the id of u; uuid.Nil when u is nil, an anonymous visitor.

@@ -40,9 +40,6 @@ WHERE r.room_id = $1
 ORDER BY r.created_at DESC, r.id
 LIMIT 1;
 
--- name: RecordingRole :one
-SELECT role FROM meet_recording_access WHERE recording_id = $1 AND user_id = sqlc.arg(user_id)::uuid;
-
 -- name: RecordingsUnfinished :many
 -- Those without an end that have not changed for a while and are due to be looked
 -- at, oldest first, a page at a time. The second half is for those that may have
@@ -97,7 +94,7 @@ ON CONFLICT (recording_id) DO UPDATE SET
 -- n-th key asks for the n-th recording. No row for one: no session, or a
 -- disabled account. LIMIT keeps the planner at index look-ups for each, however
 -- many it thinks there will be.
-SELECT q.n::int AS n, f.status, f.mode, f.created_at, f.role, f.slug
+SELECT q.n::int AS n, f.status, f.mode, f.created_at, f.role, f.team_role, f.slug
 FROM (
     SELECT
         unnest(sqlc.arg(keys)::bytea[]) AS key,
@@ -105,7 +102,14 @@ FROM (
         generate_subscripts(sqlc.arg(keys)::bytea[], 1) AS n
 ) q
 CROSS JOIN LATERAL (
-    SELECT r.status, r.mode, r.created_at, a.role, room.slug
+    SELECT
+        r.status, r.mode, r.created_at, a.role, room.slug,
+        coalesce((
+            SELECT t.role FROM meet_recording_access t
+            WHERE t.recording_id = r.id AND t.team > '' AND t.team = ANY(s.teams)
+            ORDER BY array_position(ARRAY['owner', 'administrator'], t.role::text)
+            LIMIT 1
+        ), '')::text AS team_role
     FROM meetd.session s
     JOIN meet_user u ON u.id = s.user_id AND u.is_active
     LEFT JOIN meet_recording r ON r.id = q.id
@@ -114,3 +118,140 @@ CROSS JOIN LATERAL (
     WHERE s.id_hash = q.key AND s.expires_at > sqlc.arg(now)
     LIMIT 1
 ) f;
+
+-- name: RecordingHeld :one
+-- A recording, its room, and the roles that somebody has on it: his own and the
+-- strongest of his teams; empty for none.
+SELECT
+    sqlc.embed(r), s.egress, s.unsure, room.name, room.slug, room.access_level,
+    coalesce(a.role, '') AS role,
+    coalesce((
+        SELECT t.role FROM meet_recording_access t
+        WHERE t.recording_id = r.id AND t.team > '' AND t.team = ANY(sqlc.arg(teams)::text[])
+        ORDER BY array_position(ARRAY['owner', 'administrator'], t.role::text)
+        LIMIT 1
+    ), '')::text AS team_role
+FROM meet_recording r
+JOIN meet_room room ON room.resource_id = r.room_id
+LEFT JOIN meetd.recording_state s ON s.recording_id = r.id
+LEFT JOIN meet_recording_access a ON a.recording_id = r.id AND a.user_id = sqlc.arg(user_id)::uuid
+WHERE r.id = sqlc.arg(id);
+
+-- name: RecordingCount :one
+-- How many recordings somebody has a role on, himself or through his teams.
+SELECT (
+    (SELECT count(*) FROM meet_recording_access a WHERE a.user_id = sqlc.arg(user_id)::uuid)
+    + (
+        SELECT count(DISTINCT t.recording_id) FROM meet_recording_access t
+        WHERE t.team > '' AND t.team = ANY(sqlc.arg(teams)::text[])
+        AND NOT EXISTS (
+            SELECT FROM meet_recording_access o WHERE o.recording_id = t.recording_id AND o.user_id = sqlc.arg(user_id)::uuid
+        )
+    )
+)::bigint AS held;
+
+-- name: RecordingPage :many
+-- A page of the recordings somebody has a role on, newest first: all of them are
+-- looked up and sorted. LIMIT 1 keeps the planner at index look-ups, however many
+-- it thinks there will be.
+SELECT
+    x.id, x.created_at, x.updated_at, x.status, x.mode, x.options, x.room_id, x.name, x.slug, x.access_level
+FROM (
+    SELECT k.recording_id AS id, f.created_at
+    FROM (
+        SELECT a.recording_id FROM meet_recording_access a WHERE a.user_id = sqlc.arg(user_id)::uuid
+        UNION ALL
+        SELECT DISTINCT t.recording_id FROM meet_recording_access t
+        WHERE t.team > '' AND t.team = ANY(sqlc.arg(teams)::text[])
+        AND NOT EXISTS (
+            SELECT FROM meet_recording_access o WHERE o.recording_id = t.recording_id AND o.user_id = sqlc.arg(user_id)::uuid
+        )
+    ) k
+    CROSS JOIN LATERAL (SELECT c.created_at FROM meet_recording c WHERE c.id = k.recording_id LIMIT 1) f
+    ORDER BY f.created_at DESC, k.recording_id DESC
+    LIMIT sqlc.arg(page_size) OFFSET sqlc.arg(skip)
+) p
+CROSS JOIN LATERAL (
+    SELECT r.id, r.created_at, r.updated_at, r.status, r.mode, r.options, r.room_id, room.name, room.slug, room.access_level
+    FROM meet_recording r JOIN meet_room room ON room.resource_id = r.room_id
+    WHERE r.id = p.id
+    LIMIT 1
+) x
+ORDER BY p.created_at DESC, p.id DESC;
+
+-- name: RecordingPageOfNewest :many
+-- The same page for somebody who has very many: the newest recordings of all are
+-- walked until the page is full. It is not full when too few of them are his.
+SELECT
+    x.id, x.created_at, x.updated_at, x.status, x.mode, x.options, x.room_id, x.name, x.slug, x.access_level
+FROM (
+    SELECT n.id, n.created_at
+    FROM (
+        SELECT c.id, c.created_at FROM meet_recording c ORDER BY c.created_at DESC, c.id DESC LIMIT sqlc.arg(among)
+    ) n
+    CROSS JOIN LATERAL (
+        SELECT a.id FROM meet_recording_access a
+        WHERE a.recording_id = n.id
+        AND (a.user_id = sqlc.arg(user_id)::uuid OR (a.team > '' AND a.team = ANY(sqlc.arg(teams)::text[])))
+        LIMIT 1
+    ) held
+    ORDER BY n.created_at DESC, n.id DESC
+    LIMIT sqlc.arg(page_size) OFFSET sqlc.arg(skip)
+) p
+CROSS JOIN LATERAL (
+    SELECT r.id, r.created_at, r.updated_at, r.status, r.mode, r.options, r.room_id, room.name, room.slug, room.access_level
+    FROM meet_recording r JOIN meet_room room ON room.resource_id = r.room_id
+    WHERE r.id = p.id
+    LIMIT 1
+) x
+ORDER BY p.created_at DESC, p.id DESC;
+
+-- name: RoomLock :one
+SELECT resource_id FROM meet_room WHERE resource_id = $1 FOR UPDATE;
+
+-- name: RecordingsLockOfRoom :many
+SELECT sqlc.embed(r), s.egress, s.unsure
+FROM meet_recording r LEFT JOIN meetd.recording_state s ON s.recording_id = r.id
+WHERE r.room_id = $1
+ORDER BY r.id
+FOR UPDATE OF r;
+
+-- name: RecordingsOutdated :many
+-- What may be deleted because of its age, oldest first, a page at a time.
+SELECT r.id, r.created_at FROM meet_recording r
+WHERE r.created_at < sqlc.arg(before)
+  AND (r.created_at, r.id) > (sqlc.arg(after_created)::timestamptz, sqlc.arg(after_id)::uuid)
+  AND r.status NOT IN ('initiated', 'active')
+  AND NOT EXISTS (SELECT FROM meetd.recording_hold h WHERE h.recording_id = r.id)
+ORDER BY r.created_at, r.id
+LIMIT sqlc.arg(page);
+
+-- name: RecordingsDeleteAccesses :exec
+DELETE FROM meet_recording_access WHERE recording_id = ANY(sqlc.arg(ids)::uuid[]);
+
+-- name: RecordingsDeleteStates :exec
+DELETE FROM meetd.recording_state WHERE recording_id = ANY(sqlc.arg(ids)::uuid[]);
+
+-- name: RecordingsDeleteNotices :exec
+DELETE FROM meetd.notice WHERE recording_id = ANY(sqlc.arg(ids)::uuid[]);
+
+-- name: RecordingsDeleteEvents :exec
+-- What waits to be applied to them. What was applied holds no more than ids, and
+-- goes within days.
+DELETE FROM meetd.kept_event
+WHERE source = sqlc.arg(source) AND subject = ANY(sqlc.arg(subjects)::text[]) AND applied_at IS NULL;
+
+-- name: RecordingsDelete :exec
+DELETE FROM meet_recording WHERE id = ANY(sqlc.arg(ids)::uuid[]);
+
+-- name: HoldInsert :exec
+INSERT INTO meetd.recording_hold (recording_id, reason, placed_at, placed_by) VALUES ($1, $2, $3, $4);
+
+-- name: HoldDelete :execrows
+DELETE FROM meetd.recording_hold WHERE recording_id = $1;
+
+-- name: HoldList :many
+SELECT * FROM meetd.recording_hold ORDER BY placed_at, recording_id;
+
+-- name: HoldAmong :many
+SELECT recording_id FROM meetd.recording_hold WHERE recording_id = ANY(sqlc.arg(ids)::uuid[]);

@@ -37,13 +37,50 @@ WHERE m.resource_id = $1
 FOR UPDATE;
 
 -- name: RoomList :many
-SELECT sqlc.embed(m), r.created_at, r.updated_at, a.role
-FROM meet_resource_access a
-JOIN meet_room m ON m.resource_id = a.resource_id
-JOIN meet_resource r ON r.id = a.resource_id
-WHERE a.user_id = $1
-ORDER BY m.name, m.resource_id
-LIMIT $2 OFFSET $3;
+-- A page of the rooms somebody has a role on, by name: all of them are looked up
+-- and sorted. LIMIT 1 keeps the planner at index look-ups, however many it thinks
+-- there will be.
+SELECT
+    x.resource_id, x.name, x.slug, x.configuration, x.access_level, x.pin_code, x.created_at, x.updated_at, p.role
+FROM (
+    SELECT a.resource_id, a.role, f.name
+    FROM meet_resource_access a
+    CROSS JOIN LATERAL (SELECT c.name FROM meet_room c WHERE c.resource_id = a.resource_id LIMIT 1) f
+    WHERE a.user_id = sqlc.arg(user_id)
+    ORDER BY f.name, a.resource_id
+    LIMIT sqlc.arg(page_size) OFFSET sqlc.arg(skip)
+) p
+CROSS JOIN LATERAL (
+    SELECT m.resource_id, m.name, m.slug, m.configuration, m.access_level, m.pin_code, r.created_at, r.updated_at
+    FROM meet_room m JOIN meet_resource r ON r.id = m.resource_id
+    WHERE m.resource_id = p.resource_id
+    LIMIT 1
+) x
+ORDER BY p.name, p.resource_id;
+
+-- name: RoomListOfFirst :many
+-- The same page for somebody who has very many: the first rooms of all are walked
+-- until the page is full. It is not full when too few of them are his.
+SELECT
+    x.resource_id, x.name, x.slug, x.configuration, x.access_level, x.pin_code, x.created_at, x.updated_at, p.role
+FROM (
+    SELECT n.resource_id, n.name, held.role
+    FROM (
+        SELECT c.resource_id, c.name FROM meet_room c ORDER BY c.name, c.resource_id LIMIT sqlc.arg(among)
+    ) n
+    CROSS JOIN LATERAL (
+        SELECT a.role FROM meet_resource_access a WHERE a.resource_id = n.resource_id AND a.user_id = sqlc.arg(user_id) LIMIT 1
+    ) held
+    ORDER BY n.name, n.resource_id
+    LIMIT sqlc.arg(page_size) OFFSET sqlc.arg(skip)
+) p
+CROSS JOIN LATERAL (
+    SELECT m.resource_id, m.name, m.slug, m.configuration, m.access_level, m.pin_code, r.created_at, r.updated_at
+    FROM meet_room m JOIN meet_resource r ON r.id = m.resource_id
+    WHERE m.resource_id = p.resource_id
+    LIMIT 1
+) x
+ORDER BY p.name, p.resource_id;
 
 -- name: RoomCount :one
 SELECT count(*) FROM meet_resource_access WHERE user_id = $1;
@@ -53,15 +90,6 @@ UPDATE meet_room SET name = $2, slug = $3, configuration = $4, access_level = $5
 
 -- name: ResourceTouch :exec
 UPDATE meet_resource SET updated_at = $2 WHERE id = $1;
-
--- name: RoomDeleteRecordingAccesses :exec
-DELETE FROM meet_recording_access a USING meet_recording r WHERE r.id = a.recording_id AND r.room_id = $1;
-
--- name: RoomDeleteRecordingStates :exec
-DELETE FROM meetd.recording_state s USING meet_recording r WHERE r.id = s.recording_id AND r.room_id = $1;
-
--- name: RoomDeleteRecordings :exec
-DELETE FROM meet_recording WHERE room_id = $1;
 
 -- name: RoomDeleteAccesses :exec
 DELETE FROM meet_resource_access WHERE resource_id = $1;

@@ -1,5 +1,5 @@
 -- name: SessionInsert :exec
-INSERT INTO meetd.session (id_hash, user_id, sub, sid, data, created_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7);
+INSERT INTO meetd.session (id_hash, user_id, sub, sid, teams, data, created_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8);
 
 -- name: SessionGet :one
 SELECT * FROM meetd.session WHERE id_hash = $1 AND expires_at > $2;
@@ -10,7 +10,7 @@ SELECT * FROM meetd.session WHERE id_hash = $1 AND expires_at > $2 FOR UPDATE;
 -- name: SessionUser :one
 -- The account of a session: no row when the session is over, nobody is logged
 -- in, or the account is disabled.
-SELECT sqlc.embed(u)
+SELECT sqlc.embed(u), s.teams
 FROM meetd.session s
 JOIN meet_user u ON u.id = s.user_id
 WHERE s.id_hash = $1 AND s.expires_at > $2 AND u.is_active;

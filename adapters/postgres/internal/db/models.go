@@ -64,6 +64,13 @@ type MeetdLobbyEntry struct {
 	ExpiresAt     time.Time
 }
 
+type MeetdRecordingHold struct {
+	RecordingID uuid.UUID
+	Reason      string
+	PlacedAt    time.Time
+	PlacedBy    string
+}
+
 type MeetdSession struct {
 	IDHash    []byte
 	UserID    *uuid.UUID
@@ -72,4 +79,5 @@ type MeetdSession struct {
 	ExpiresAt time.Time
 	Sub       string
 	Sid       string
+	Teams     []string
 }

@@ -13,8 +13,94 @@ import (
 	"github.com/google/uuid"
 )
 
+const holdAmong = `-- name: HoldAmong :many
+SELECT recording_id FROM meetd.recording_hold WHERE recording_id = ANY($1::uuid[])
+`
+
+func (q *Queries) HoldAmong(ctx context.Context, db DBTX, ids []uuid.UUID) ([]uuid.UUID, error) {
+	rows, err := db.Query(ctx, holdAmong, ids)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []uuid.UUID
+	for rows.Next() {
+		var recording_id uuid.UUID
+		if err := rows.Scan(&recording_id); err != nil {
+			return nil, err
+		}
+		items = append(items, recording_id)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const holdDelete = `-- name: HoldDelete :execrows
+DELETE FROM meetd.recording_hold WHERE recording_id = $1
+`
+
+func (q *Queries) HoldDelete(ctx context.Context, db DBTX, recordingID uuid.UUID) (int64, error) {
+	result, err := db.Exec(ctx, holdDelete, recordingID)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
+const holdInsert = `-- name: HoldInsert :exec
+INSERT INTO meetd.recording_hold (recording_id, reason, placed_at, placed_by) VALUES ($1, $2, $3, $4)
+`
+
+type HoldInsertParams struct {
+	RecordingID uuid.UUID
+	Reason      string
+	PlacedAt    time.Time
+	PlacedBy    string
+}
+
+func (q *Queries) HoldInsert(ctx context.Context, db DBTX, arg HoldInsertParams) error {
+	_, err := db.Exec(ctx, holdInsert,
+		arg.RecordingID,
+		arg.Reason,
+		arg.PlacedAt,
+		arg.PlacedBy,
+	)
+	return err
+}
+
+const holdList = `-- name: HoldList :many
+SELECT recording_id, reason, placed_at, placed_by FROM meetd.recording_hold ORDER BY placed_at, recording_id
+`
+
+func (q *Queries) HoldList(ctx context.Context, db DBTX) ([]MeetdRecordingHold, error) {
+	rows, err := db.Query(ctx, holdList)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []MeetdRecordingHold
+	for rows.Next() {
+		var i MeetdRecordingHold
+		if err := rows.Scan(
+			&i.RecordingID,
+			&i.Reason,
+			&i.PlacedAt,
+			&i.PlacedBy,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const mediaChecks = `-- name: MediaChecks :many
-SELECT q.n::int AS n, f.status, f.mode, f.created_at, f.role, f.slug
+SELECT q.n::int AS n, f.status, f.mode, f.created_at, f.role, f.team_role, f.slug
 FROM (
     SELECT
         unnest($1::bytea[]) AS key,
@@ -22,7 +108,14 @@ FROM (
         generate_subscripts($1::bytea[], 1) AS n
 ) q
 CROSS JOIN LATERAL (
-    SELECT r.status, r.mode, r.created_at, a.role, room.slug
+    SELECT
+        r.status, r.mode, r.created_at, a.role, room.slug,
+        coalesce((
+            SELECT t.role FROM meet_recording_access t
+            WHERE t.recording_id = r.id AND t.team > '' AND t.team = ANY(s.teams)
+            ORDER BY array_position(ARRAY['owner', 'administrator'], t.role::text)
+            LIMIT 1
+        ), '')::text AS team_role
     FROM meetd.session s
     JOIN meet_user u ON u.id = s.user_id AND u.is_active
     LEFT JOIN meet_recording r ON r.id = q.id
@@ -45,6 +138,7 @@ type MediaChecksRow struct {
 	Mode      *string
 	CreatedAt *time.Time
 	Role      *string
+	TeamRole  string
 	Slug      *string
 }
 
@@ -67,6 +161,7 @@ func (q *Queries) MediaChecks(ctx context.Context, db DBTX, arg MediaChecksParam
 			&i.Mode,
 			&i.CreatedAt,
 			&i.Role,
+			&i.TeamRole,
 			&i.Slug,
 		); err != nil {
 			return nil, err
@@ -134,6 +229,32 @@ func (q *Queries) RecordingActiveOfRoom(ctx context.Context, db DBTX, roomID uui
 	return i, err
 }
 
+const recordingCount = `-- name: RecordingCount :one
+SELECT (
+    (SELECT count(*) FROM meet_recording_access a WHERE a.user_id = $1::uuid)
+    + (
+        SELECT count(DISTINCT t.recording_id) FROM meet_recording_access t
+        WHERE t.team > '' AND t.team = ANY($2::text[])
+        AND NOT EXISTS (
+            SELECT FROM meet_recording_access o WHERE o.recording_id = t.recording_id AND o.user_id = $1::uuid
+        )
+    )
+)::bigint AS held
+`
+
+type RecordingCountParams struct {
+	UserID uuid.UUID
+	Teams  []string
+}
+
+// How many recordings somebody has a role on, himself or through his teams.
+func (q *Queries) RecordingCount(ctx context.Context, db DBTX, arg RecordingCountParams) (int64, error) {
+	row := db.QueryRow(ctx, recordingCount, arg.UserID, arg.Teams)
+	var held int64
+	err := row.Scan(&held)
+	return held, err
+}
+
 const recordingGet = `-- name: RecordingGet :one
 SELECT r.id, r.created_at, r.updated_at, r.status, r.worker_id, r.room_id, r.mode, r.options, r.external_process_id, s.egress, s.unsure
 FROM meet_recording r LEFT JOIN meetd.recording_state s ON s.recording_id = r.id
@@ -161,6 +282,66 @@ func (q *Queries) RecordingGet(ctx context.Context, db DBTX, id uuid.UUID) (Reco
 		&i.MeetRecording.ExternalProcessID,
 		&i.Egress,
 		&i.Unsure,
+	)
+	return i, err
+}
+
+const recordingHeld = `-- name: RecordingHeld :one
+SELECT
+    r.id, r.created_at, r.updated_at, r.status, r.worker_id, r.room_id, r.mode, r.options, r.external_process_id, s.egress, s.unsure, room.name, room.slug, room.access_level,
+    coalesce(a.role, '') AS role,
+    coalesce((
+        SELECT t.role FROM meet_recording_access t
+        WHERE t.recording_id = r.id AND t.team > '' AND t.team = ANY($1::text[])
+        ORDER BY array_position(ARRAY['owner', 'administrator'], t.role::text)
+        LIMIT 1
+    ), '')::text AS team_role
+FROM meet_recording r
+JOIN meet_room room ON room.resource_id = r.room_id
+LEFT JOIN meetd.recording_state s ON s.recording_id = r.id
+LEFT JOIN meet_recording_access a ON a.recording_id = r.id AND a.user_id = $2::uuid
+WHERE r.id = $3
+`
+
+type RecordingHeldParams struct {
+	Teams  []string
+	UserID uuid.UUID
+	ID     uuid.UUID
+}
+
+type RecordingHeldRow struct {
+	MeetRecording MeetRecording
+	Egress        *string
+	Unsure        *bool
+	Name          string
+	Slug          *string
+	AccessLevel   string
+	Role          string
+	TeamRole      string
+}
+
+// A recording, its room, and the roles that somebody has on it: his own and the
+// strongest of his teams; empty for none.
+func (q *Queries) RecordingHeld(ctx context.Context, db DBTX, arg RecordingHeldParams) (RecordingHeldRow, error) {
+	row := db.QueryRow(ctx, recordingHeld, arg.Teams, arg.UserID, arg.ID)
+	var i RecordingHeldRow
+	err := row.Scan(
+		&i.MeetRecording.ID,
+		&i.MeetRecording.CreatedAt,
+		&i.MeetRecording.UpdatedAt,
+		&i.MeetRecording.Status,
+		&i.MeetRecording.WorkerID,
+		&i.MeetRecording.RoomID,
+		&i.MeetRecording.Mode,
+		&i.MeetRecording.Options,
+		&i.MeetRecording.ExternalProcessID,
+		&i.Egress,
+		&i.Unsure,
+		&i.Name,
+		&i.Slug,
+		&i.AccessLevel,
+		&i.Role,
+		&i.TeamRole,
 	)
 	return i, err
 }
@@ -275,20 +456,176 @@ func (q *Queries) RecordingLookAgain(ctx context.Context, db DBTX, arg Recording
 	return err
 }
 
-const recordingRole = `-- name: RecordingRole :one
-SELECT role FROM meet_recording_access WHERE recording_id = $1 AND user_id = $2::uuid
+const recordingPage = `-- name: RecordingPage :many
+SELECT
+    x.id, x.created_at, x.updated_at, x.status, x.mode, x.options, x.room_id, x.name, x.slug, x.access_level
+FROM (
+    SELECT k.recording_id AS id, f.created_at
+    FROM (
+        SELECT a.recording_id FROM meet_recording_access a WHERE a.user_id = $1::uuid
+        UNION ALL
+        SELECT DISTINCT t.recording_id FROM meet_recording_access t
+        WHERE t.team > '' AND t.team = ANY($2::text[])
+        AND NOT EXISTS (
+            SELECT FROM meet_recording_access o WHERE o.recording_id = t.recording_id AND o.user_id = $1::uuid
+        )
+    ) k
+    CROSS JOIN LATERAL (SELECT c.created_at FROM meet_recording c WHERE c.id = k.recording_id LIMIT 1) f
+    ORDER BY f.created_at DESC, k.recording_id DESC
+    LIMIT $4 OFFSET $3
+) p
+CROSS JOIN LATERAL (
+    SELECT r.id, r.created_at, r.updated_at, r.status, r.mode, r.options, r.room_id, room.name, room.slug, room.access_level
+    FROM meet_recording r JOIN meet_room room ON room.resource_id = r.room_id
+    WHERE r.id = p.id
+    LIMIT 1
+) x
+ORDER BY p.created_at DESC, p.id DESC
 `
 
-type RecordingRoleParams struct {
-	RecordingID uuid.UUID
-	UserID      uuid.UUID
+type RecordingPageParams struct {
+	UserID   uuid.UUID
+	Teams    []string
+	Skip     int32
+	PageSize int32
 }
 
-func (q *Queries) RecordingRole(ctx context.Context, db DBTX, arg RecordingRoleParams) (string, error) {
-	row := db.QueryRow(ctx, recordingRole, arg.RecordingID, arg.UserID)
-	var role string
-	err := row.Scan(&role)
-	return role, err
+type RecordingPageRow struct {
+	ID          uuid.UUID
+	CreatedAt   time.Time
+	UpdatedAt   time.Time
+	Status      string
+	Mode        string
+	Options     json.RawMessage
+	RoomID      uuid.UUID
+	Name        string
+	Slug        *string
+	AccessLevel string
+}
+
+// A page of the recordings somebody has a role on, newest first: all of them are
+// looked up and sorted. LIMIT 1 keeps the planner at index look-ups, however many
+// it thinks there will be.
+func (q *Queries) RecordingPage(ctx context.Context, db DBTX, arg RecordingPageParams) ([]RecordingPageRow, error) {
+	rows, err := db.Query(ctx, recordingPage,
+		arg.UserID,
+		arg.Teams,
+		arg.Skip,
+		arg.PageSize,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []RecordingPageRow
+	for rows.Next() {
+		var i RecordingPageRow
+		if err := rows.Scan(
+			&i.ID,
+			&i.CreatedAt,
+			&i.UpdatedAt,
+			&i.Status,
+			&i.Mode,
+			&i.Options,
+			&i.RoomID,
+			&i.Name,
+			&i.Slug,
+			&i.AccessLevel,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const recordingPageOfNewest = `-- name: RecordingPageOfNewest :many
+SELECT
+    x.id, x.created_at, x.updated_at, x.status, x.mode, x.options, x.room_id, x.name, x.slug, x.access_level
+FROM (
+    SELECT n.id, n.created_at
+    FROM (
+        SELECT c.id, c.created_at FROM meet_recording c ORDER BY c.created_at DESC, c.id DESC LIMIT $1
+    ) n
+    CROSS JOIN LATERAL (
+        SELECT a.id FROM meet_recording_access a
+        WHERE a.recording_id = n.id
+        AND (a.user_id = $2::uuid OR (a.team > '' AND a.team = ANY($3::text[])))
+        LIMIT 1
+    ) held
+    ORDER BY n.created_at DESC, n.id DESC
+    LIMIT $5 OFFSET $4
+) p
+CROSS JOIN LATERAL (
+    SELECT r.id, r.created_at, r.updated_at, r.status, r.mode, r.options, r.room_id, room.name, room.slug, room.access_level
+    FROM meet_recording r JOIN meet_room room ON room.resource_id = r.room_id
+    WHERE r.id = p.id
+    LIMIT 1
+) x
+ORDER BY p.created_at DESC, p.id DESC
+`
+
+type RecordingPageOfNewestParams struct {
+	Among    int32
+	UserID   uuid.UUID
+	Teams    []string
+	Skip     int32
+	PageSize int32
+}
+
+type RecordingPageOfNewestRow struct {
+	ID          uuid.UUID
+	CreatedAt   time.Time
+	UpdatedAt   time.Time
+	Status      string
+	Mode        string
+	Options     json.RawMessage
+	RoomID      uuid.UUID
+	Name        string
+	Slug        *string
+	AccessLevel string
+}
+
+// The same page for somebody who has very many: the newest recordings of all are
+// walked until the page is full. It is not full when too few of them are his.
+func (q *Queries) RecordingPageOfNewest(ctx context.Context, db DBTX, arg RecordingPageOfNewestParams) ([]RecordingPageOfNewestRow, error) {
+	rows, err := db.Query(ctx, recordingPageOfNewest,
+		arg.Among,
+		arg.UserID,
+		arg.Teams,
+		arg.Skip,
+		arg.PageSize,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []RecordingPageOfNewestRow
+	for rows.Next() {
+		var i RecordingPageOfNewestRow
+		if err := rows.Scan(
+			&i.ID,
+			&i.CreatedAt,
+			&i.UpdatedAt,
+			&i.Status,
+			&i.Mode,
+			&i.Options,
+			&i.RoomID,
+			&i.Name,
+			&i.Slug,
+			&i.AccessLevel,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const recordingStatesSet = `-- name: RecordingStatesSet :exec
@@ -313,6 +650,59 @@ func (q *Queries) RecordingStatesSet(ctx context.Context, db DBTX, arg Recording
 		arg.Unsures,
 		arg.Now,
 	)
+	return err
+}
+
+const recordingsDelete = `-- name: RecordingsDelete :exec
+DELETE FROM meet_recording WHERE id = ANY($1::uuid[])
+`
+
+func (q *Queries) RecordingsDelete(ctx context.Context, db DBTX, ids []uuid.UUID) error {
+	_, err := db.Exec(ctx, recordingsDelete, ids)
+	return err
+}
+
+const recordingsDeleteAccesses = `-- name: RecordingsDeleteAccesses :exec
+DELETE FROM meet_recording_access WHERE recording_id = ANY($1::uuid[])
+`
+
+func (q *Queries) RecordingsDeleteAccesses(ctx context.Context, db DBTX, ids []uuid.UUID) error {
+	_, err := db.Exec(ctx, recordingsDeleteAccesses, ids)
+	return err
+}
+
+const recordingsDeleteEvents = `-- name: RecordingsDeleteEvents :exec
+DELETE FROM meetd.kept_event
+WHERE source = $1 AND subject = ANY($2::text[]) AND applied_at IS NULL
+`
+
+type RecordingsDeleteEventsParams struct {
+	Source   string
+	Subjects []string
+}
+
+// What waits to be applied to them. What was applied holds no more than ids, and
+// goes within days.
+func (q *Queries) RecordingsDeleteEvents(ctx context.Context, db DBTX, arg RecordingsDeleteEventsParams) error {
+	_, err := db.Exec(ctx, recordingsDeleteEvents, arg.Source, arg.Subjects)
+	return err
+}
+
+const recordingsDeleteNotices = `-- name: RecordingsDeleteNotices :exec
+DELETE FROM meetd.notice WHERE recording_id = ANY($1::uuid[])
+`
+
+func (q *Queries) RecordingsDeleteNotices(ctx context.Context, db DBTX, ids []uuid.UUID) error {
+	_, err := db.Exec(ctx, recordingsDeleteNotices, ids)
+	return err
+}
+
+const recordingsDeleteStates = `-- name: RecordingsDeleteStates :exec
+DELETE FROM meetd.recording_state WHERE recording_id = ANY($1::uuid[])
+`
+
+func (q *Queries) RecordingsDeleteStates(ctx context.Context, db DBTX, ids []uuid.UUID) error {
+	_, err := db.Exec(ctx, recordingsDeleteStates, ids)
 	return err
 }
 
@@ -377,6 +767,100 @@ func (q *Queries) RecordingsLock(ctx context.Context, db DBTX, ids []uuid.UUID) 
 			&i.Egress,
 			&i.Unsure,
 		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const recordingsLockOfRoom = `-- name: RecordingsLockOfRoom :many
+SELECT r.id, r.created_at, r.updated_at, r.status, r.worker_id, r.room_id, r.mode, r.options, r.external_process_id, s.egress, s.unsure
+FROM meet_recording r LEFT JOIN meetd.recording_state s ON s.recording_id = r.id
+WHERE r.room_id = $1
+ORDER BY r.id
+FOR UPDATE OF r
+`
+
+type RecordingsLockOfRoomRow struct {
+	MeetRecording MeetRecording
+	Egress        *string
+	Unsure        *bool
+}
+
+func (q *Queries) RecordingsLockOfRoom(ctx context.Context, db DBTX, roomID uuid.UUID) ([]RecordingsLockOfRoomRow, error) {
+	rows, err := db.Query(ctx, recordingsLockOfRoom, roomID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []RecordingsLockOfRoomRow
+	for rows.Next() {
+		var i RecordingsLockOfRoomRow
+		if err := rows.Scan(
+			&i.MeetRecording.ID,
+			&i.MeetRecording.CreatedAt,
+			&i.MeetRecording.UpdatedAt,
+			&i.MeetRecording.Status,
+			&i.MeetRecording.WorkerID,
+			&i.MeetRecording.RoomID,
+			&i.MeetRecording.Mode,
+			&i.MeetRecording.Options,
+			&i.MeetRecording.ExternalProcessID,
+			&i.Egress,
+			&i.Unsure,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const recordingsOutdated = `-- name: RecordingsOutdated :many
+SELECT r.id, r.created_at FROM meet_recording r
+WHERE r.created_at < $1
+  AND (r.created_at, r.id) > ($2::timestamptz, $3::uuid)
+  AND r.status NOT IN ('initiated', 'active')
+  AND NOT EXISTS (SELECT FROM meetd.recording_hold h WHERE h.recording_id = r.id)
+ORDER BY r.created_at, r.id
+LIMIT $4
+`
+
+type RecordingsOutdatedParams struct {
+	Before       time.Time
+	AfterCreated time.Time
+	AfterID      uuid.UUID
+	Page         int32
+}
+
+type RecordingsOutdatedRow struct {
+	ID        uuid.UUID
+	CreatedAt time.Time
+}
+
+// What may be deleted because of its age, oldest first, a page at a time.
+func (q *Queries) RecordingsOutdated(ctx context.Context, db DBTX, arg RecordingsOutdatedParams) ([]RecordingsOutdatedRow, error) {
+	rows, err := db.Query(ctx, recordingsOutdated,
+		arg.Before,
+		arg.AfterCreated,
+		arg.AfterID,
+		arg.Page,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []RecordingsOutdatedRow
+	for rows.Next() {
+		var i RecordingsOutdatedRow
+		if err := rows.Scan(&i.ID, &i.CreatedAt); err != nil {
 			return nil, err
 		}
 		items = append(items, i)
@@ -493,4 +977,15 @@ func (q *Queries) RecordingsUnfinished(ctx context.Context, db DBTX, arg Recordi
 		return nil, err
 	}
 	return items, nil
+}
+
+const roomLock = `-- name: RoomLock :one
+SELECT resource_id FROM meet_room WHERE resource_id = $1 FOR UPDATE
+`
+
+func (q *Queries) RoomLock(ctx context.Context, db DBTX, resourceID uuid.UUID) (uuid.UUID, error) {
+	row := db.QueryRow(ctx, roomLock, resourceID)
+	var resource_id uuid.UUID
+	err := row.Scan(&resource_id)
+	return resource_id, err
 }

@@ -131,33 +131,6 @@ func (q *Queries) RoomDeleteAccesses(ctx context.Context, db DBTX, resourceID uu
 	return err
 }
 
-const roomDeleteRecordingAccesses = `-- name: RoomDeleteRecordingAccesses :exec
-DELETE FROM meet_recording_access a USING meet_recording r WHERE r.id = a.recording_id AND r.room_id = $1
-`
-
-func (q *Queries) RoomDeleteRecordingAccesses(ctx context.Context, db DBTX, roomID uuid.UUID) error {
-	_, err := db.Exec(ctx, roomDeleteRecordingAccesses, roomID)
-	return err
-}
-
-const roomDeleteRecordingStates = `-- name: RoomDeleteRecordingStates :exec
-DELETE FROM meetd.recording_state s USING meet_recording r WHERE r.id = s.recording_id AND r.room_id = $1
-`
-
-func (q *Queries) RoomDeleteRecordingStates(ctx context.Context, db DBTX, roomID uuid.UUID) error {
-	_, err := db.Exec(ctx, roomDeleteRecordingStates, roomID)
-	return err
-}
-
-const roomDeleteRecordings = `-- name: RoomDeleteRecordings :exec
-DELETE FROM meet_recording WHERE room_id = $1
-`
-
-func (q *Queries) RoomDeleteRecordings(ctx context.Context, db DBTX, roomID uuid.UUID) error {
-	_, err := db.Exec(ctx, roomDeleteRecordings, roomID)
-	return err
-}
-
 const roomGet = `-- name: RoomGet :one
 SELECT m.name, m.resource_id, m.slug, m.configuration, m.access_level, m.pin_code, r.created_at, r.updated_at
 FROM meet_room m JOIN meet_resource r ON r.id = m.resource_id
@@ -314,30 +287,48 @@ func (q *Queries) RoomInsert(ctx context.Context, db DBTX, arg RoomInsertParams)
 }
 
 const roomList = `-- name: RoomList :many
-SELECT m.name, m.resource_id, m.slug, m.configuration, m.access_level, m.pin_code, r.created_at, r.updated_at, a.role
-FROM meet_resource_access a
-JOIN meet_room m ON m.resource_id = a.resource_id
-JOIN meet_resource r ON r.id = a.resource_id
-WHERE a.user_id = $1
-ORDER BY m.name, m.resource_id
-LIMIT $2 OFFSET $3
+SELECT
+    x.resource_id, x.name, x.slug, x.configuration, x.access_level, x.pin_code, x.created_at, x.updated_at, p.role
+FROM (
+    SELECT a.resource_id, a.role, f.name
+    FROM meet_resource_access a
+    CROSS JOIN LATERAL (SELECT c.name FROM meet_room c WHERE c.resource_id = a.resource_id LIMIT 1) f
+    WHERE a.user_id = $1
+    ORDER BY f.name, a.resource_id
+    LIMIT $3 OFFSET $2
+) p
+CROSS JOIN LATERAL (
+    SELECT m.resource_id, m.name, m.slug, m.configuration, m.access_level, m.pin_code, r.created_at, r.updated_at
+    FROM meet_room m JOIN meet_resource r ON r.id = m.resource_id
+    WHERE m.resource_id = p.resource_id
+    LIMIT 1
+) x
+ORDER BY p.name, p.resource_id
 `
 
 type RoomListParams struct {
-	UserID uuid.UUID
-	Limit  int32
-	Offset int32
+	UserID   uuid.UUID
+	Skip     int32
+	PageSize int32
 }
 
 type RoomListRow struct {
-	MeetRoom  MeetRoom
-	CreatedAt time.Time
-	UpdatedAt time.Time
-	Role      string
+	ResourceID    uuid.UUID
+	Name          string
+	Slug          *string
+	Configuration json.RawMessage
+	AccessLevel   string
+	PinCode       *string
+	CreatedAt     time.Time
+	UpdatedAt     time.Time
+	Role          string
 }
 
+// A page of the rooms somebody has a role on, by name: all of them are looked up
+// and sorted. LIMIT 1 keeps the planner at index look-ups, however many it thinks
+// there will be.
 func (q *Queries) RoomList(ctx context.Context, db DBTX, arg RoomListParams) ([]RoomListRow, error) {
-	rows, err := db.Query(ctx, roomList, arg.UserID, arg.Limit, arg.Offset)
+	rows, err := db.Query(ctx, roomList, arg.UserID, arg.Skip, arg.PageSize)
 	if err != nil {
 		return nil, err
 	}
@@ -346,12 +337,91 @@ func (q *Queries) RoomList(ctx context.Context, db DBTX, arg RoomListParams) ([]
 	for rows.Next() {
 		var i RoomListRow
 		if err := rows.Scan(
-			&i.MeetRoom.Name,
-			&i.MeetRoom.ResourceID,
-			&i.MeetRoom.Slug,
-			&i.MeetRoom.Configuration,
-			&i.MeetRoom.AccessLevel,
-			&i.MeetRoom.PinCode,
+			&i.ResourceID,
+			&i.Name,
+			&i.Slug,
+			&i.Configuration,
+			&i.AccessLevel,
+			&i.PinCode,
+			&i.CreatedAt,
+			&i.UpdatedAt,
+			&i.Role,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const roomListOfFirst = `-- name: RoomListOfFirst :many
+SELECT
+    x.resource_id, x.name, x.slug, x.configuration, x.access_level, x.pin_code, x.created_at, x.updated_at, p.role
+FROM (
+    SELECT n.resource_id, n.name, held.role
+    FROM (
+        SELECT c.resource_id, c.name FROM meet_room c ORDER BY c.name, c.resource_id LIMIT $1
+    ) n
+    CROSS JOIN LATERAL (
+        SELECT a.role FROM meet_resource_access a WHERE a.resource_id = n.resource_id AND a.user_id = $2 LIMIT 1
+    ) held
+    ORDER BY n.name, n.resource_id
+    LIMIT $4 OFFSET $3
+) p
+CROSS JOIN LATERAL (
+    SELECT m.resource_id, m.name, m.slug, m.configuration, m.access_level, m.pin_code, r.created_at, r.updated_at
+    FROM meet_room m JOIN meet_resource r ON r.id = m.resource_id
+    WHERE m.resource_id = p.resource_id
+    LIMIT 1
+) x
+ORDER BY p.name, p.resource_id
+`
+
+type RoomListOfFirstParams struct {
+	Among    int32
+	UserID   uuid.UUID
+	Skip     int32
+	PageSize int32
+}
+
+type RoomListOfFirstRow struct {
+	ResourceID    uuid.UUID
+	Name          string
+	Slug          *string
+	Configuration json.RawMessage
+	AccessLevel   string
+	PinCode       *string
+	CreatedAt     time.Time
+	UpdatedAt     time.Time
+	Role          string
+}
+
+// The same page for somebody who has very many: the first rooms of all are walked
+// until the page is full. It is not full when too few of them are his.
+func (q *Queries) RoomListOfFirst(ctx context.Context, db DBTX, arg RoomListOfFirstParams) ([]RoomListOfFirstRow, error) {
+	rows, err := db.Query(ctx, roomListOfFirst,
+		arg.Among,
+		arg.UserID,
+		arg.Skip,
+		arg.PageSize,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []RoomListOfFirstRow
+	for rows.Next() {
+		var i RoomListOfFirstRow
+		if err := rows.Scan(
+			&i.ResourceID,
+			&i.Name,
+			&i.Slug,
+			&i.Configuration,
+			&i.AccessLevel,
+			&i.PinCode,
 			&i.CreatedAt,
 			&i.UpdatedAt,
 			&i.Role,

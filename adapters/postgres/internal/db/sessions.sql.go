@@ -105,7 +105,7 @@ func (q *Queries) SessionDeleteExpired(ctx context.Context, db DBTX, expiresAt t
 }
 
 const sessionGet = `-- name: SessionGet :one
-SELECT id_hash, user_id, data, created_at, expires_at, sub, sid FROM meetd.session WHERE id_hash = $1 AND expires_at > $2
+SELECT id_hash, user_id, data, created_at, expires_at, sub, sid, teams FROM meetd.session WHERE id_hash = $1 AND expires_at > $2
 `
 
 type SessionGetParams struct {
@@ -124,12 +124,13 @@ func (q *Queries) SessionGet(ctx context.Context, db DBTX, arg SessionGetParams)
 		&i.ExpiresAt,
 		&i.Sub,
 		&i.Sid,
+		&i.Teams,
 	)
 	return i, err
 }
 
 const sessionGetForUpdate = `-- name: SessionGetForUpdate :one
-SELECT id_hash, user_id, data, created_at, expires_at, sub, sid FROM meetd.session WHERE id_hash = $1 AND expires_at > $2 FOR UPDATE
+SELECT id_hash, user_id, data, created_at, expires_at, sub, sid, teams FROM meetd.session WHERE id_hash = $1 AND expires_at > $2 FOR UPDATE
 `
 
 type SessionGetForUpdateParams struct {
@@ -148,12 +149,13 @@ func (q *Queries) SessionGetForUpdate(ctx context.Context, db DBTX, arg SessionG
 		&i.ExpiresAt,
 		&i.Sub,
 		&i.Sid,
+		&i.Teams,
 	)
 	return i, err
 }
 
 const sessionInsert = `-- name: SessionInsert :exec
-INSERT INTO meetd.session (id_hash, user_id, sub, sid, data, created_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7)
+INSERT INTO meetd.session (id_hash, user_id, sub, sid, teams, data, created_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
 `
 
 type SessionInsertParams struct {
@@ -161,6 +163,7 @@ type SessionInsertParams struct {
 	UserID    *uuid.UUID
 	Sub       string
 	Sid       string
+	Teams     []string
 	Data      json.RawMessage
 	CreatedAt time.Time
 	ExpiresAt time.Time
@@ -172,6 +175,7 @@ func (q *Queries) SessionInsert(ctx context.Context, db DBTX, arg SessionInsertP
 		arg.UserID,
 		arg.Sub,
 		arg.Sid,
+		arg.Teams,
 		arg.Data,
 		arg.CreatedAt,
 		arg.ExpiresAt,
@@ -194,7 +198,7 @@ func (q *Queries) SessionSetData(ctx context.Context, db DBTX, arg SessionSetDat
 }
 
 const sessionUser = `-- name: SessionUser :one
-SELECT u.password, u.last_login, u.is_superuser, u.id, u.created_at, u.updated_at, u.sub, u.email, u.admin_email, u.language, u.timezone, u.is_device, u.is_staff, u.is_active, u.full_name, u.short_name, u.default_room_access_level, u.default_room_configuration
+SELECT u.password, u.last_login, u.is_superuser, u.id, u.created_at, u.updated_at, u.sub, u.email, u.admin_email, u.language, u.timezone, u.is_device, u.is_staff, u.is_active, u.full_name, u.short_name, u.default_room_access_level, u.default_room_configuration, s.teams
 FROM meetd.session s
 JOIN meet_user u ON u.id = s.user_id
 WHERE s.id_hash = $1 AND s.expires_at > $2 AND u.is_active
@@ -207,6 +211,7 @@ type SessionUserParams struct {
 
 type SessionUserRow struct {
 	MeetUser MeetUser
+	Teams    []string
 }
 
 // The account of a session: no row when the session is over, nobody is logged
@@ -233,6 +238,7 @@ func (q *Queries) SessionUser(ctx context.Context, db DBTX, arg SessionUserParam
 		&i.MeetUser.ShortName,
 		&i.MeetUser.DefaultRoomAccessLevel,
 		&i.MeetUser.DefaultRoomConfiguration,
+		&i.Teams,
 	)
 	return i, err
 }
