@@ -48,6 +48,7 @@ var idRoutes = map[string]struct {
 	"PATCH /resource-accesses/{access}/":          {`{"role":"administrator"}`, [5]int{401, 403, 403, 200, 200}},
 	"DELETE /resource-accesses/{access}/":         {``, [5]int{401, 403, 403, 204, 204}},
 	"GET /recordings/{recording}/":                {``, [5]int{401, 404, 403, 200, 200}},
+	"DELETE /recordings/{recording}/":             {``, [5]int{401, 404, 403, 204, 204}},
 }
 
 // idWorld is a meeting of its own for one cell of the matrix.

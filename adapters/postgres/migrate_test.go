@@ -254,7 +254,10 @@ func TestMigrateAdoptsDjangosDatabase(t *testing.T) {
 		SELECT i.relname || ' ' || a.attname FROM pg_index x
 		JOIN pg_class i ON i.oid = x.indexrelid JOIN pg_attribute a ON a.attrelid = i.oid
 		WHERE i.relname LIKE 'meetd\_%' AND i.relnamespace = 'public'::regnamespace AND x.indisvalid ORDER BY 1`)
-	if diff := cmp.Diff([]string{"meetd_recording_open created_at", "meetd_recording_worker_id worker_id", "meetd_user_email lower"}, got); diff != "" {
+	if diff := cmp.Diff([]string{
+		"meetd_recording_created created_at", "meetd_recording_created id", "meetd_recording_open created_at",
+		"meetd_recording_worker_id worker_id", "meetd_room_name name", "meetd_room_name resource_id", "meetd_user_email lower",
+	}, got); diff != "" {
 		t.Errorf("our indexes (-want +got):\n%s", diff)
 	}
 	if err := postgres.CheckSchema(t.Context(), c); err != nil {
