@@ -15,27 +15,23 @@ import (
 	"meetd/ports"
 )
 
-const (
-	// manyRows is from how many rows of one person on sorting all of them takes
-	// longer than it should.
-	manyRows = 2000
-	// worthWalking is which part of somebody's rows may be walked in vain: so much
-	// longer a page takes at worst.
-	worthWalking = 4
-)
+// manyRows is from how many rows of one person on sorting all of them takes longer
+// than it should.
+const manyRows = 1000
 
-// walk says how many of all rows to walk, in the order of a list, to fill the page
-// at offset of somebody who has count of them. Zero: sort his own instead. Both
-// give the same page. Walking is worth it at the beginning of a long list: it ends
-// as soon as the page is full, which takes few rows when a person has a good share
-// of them all. It may not be full in the end, as for somebody whose rows are all
-// old; that is why it is bounded by what sorting costs.
-func walk(count, offset int) int32 {
-	most := count / worthWalking
-	if count < manyRows || offset >= most {
-		return 0
+// walk says how many of all rows to walk at most, in the order of a list, to fill
+// the page at offset of somebody who has count of about total. Zero: look up and
+// sort his own instead. Both give the same page, and a row costs about the same in
+// both. So walking is worth it when it ends early: at the beginning of a long list,
+// for somebody who has a good share of all. His rows may lie elsewhere than
+// expected, all of them at the end perhaps, so walking is given up when it has
+// taken half of what sorting takes.
+func walk(count, total int64, offset, limit int) int32 {
+	expected := float64(offset+limit) * float64(total) / float64(count)
+	if most := count / 2; count >= manyRows && expected <= float64(most) {
+		return int32(most) //nolint:gosec // nobody has that many
 	}
-	return int32(most) //nolint:gosec // nobody has that many
+	return 0
 }
 
 func (r recordings) Find(ctx context.Context, id uuid.UUID, u *user.User) (ports.HeldRecording, error) {
@@ -53,17 +49,17 @@ func (r recordings) Find(ctx context.Context, id uuid.UUID, u *user.User) (ports
 
 func (r recordings) List(ctx context.Context, u *user.User, offset, limit int) ([]ports.HeldRecording, int, error) {
 	teams := orNone(u.Teams)
-	held, err := q.RecordingCount(ctx, r.c, db.RecordingCountParams{UserID: u.ID, Teams: teams})
+	n, err := q.RecordingCount(ctx, r.c, db.RecordingCountParams{UserID: u.ID, Teams: teams})
 	if err != nil {
 		return nil, 0, translate(err, "recording")
 	}
-	count := int(held)
+	count := int(n.Held)
 	if limit == 0 || offset >= count {
 		return nil, count, nil
 	}
 	most, skip := int32(limit), int32(offset) //nolint:gosec // the caller has checked the page
 	var rows []db.RecordingPageRow
-	if among := walk(count, offset); among > 0 {
+	if among := walk(n.Held, n.Total, offset, limit); among > 0 {
 		newest, err := q.RecordingPageOfNewest(ctx, r.c, db.RecordingPageOfNewestParams{
 			UserID: u.ID, Teams: teams, Among: among, PageSize: most, Skip: skip,
 		})

@@ -67,16 +67,17 @@ func (r rooms) Find(ctx context.Context, identifier string, account uuid.UUID) (
 }
 
 func (r rooms) List(ctx context.Context, user uuid.UUID, offset, limit int) ([]ports.HeldRoom, int, error) {
-	count, err := q.RoomCount(ctx, r.c, user)
+	n, err := q.RoomCount(ctx, r.c, user)
 	if err != nil {
 		return nil, 0, translate(err, "room")
 	}
-	if limit == 0 || offset >= int(count) {
-		return nil, int(count), nil
+	count := int(n.Held)
+	if limit == 0 || offset >= count {
+		return nil, count, nil
 	}
 	most, skip := int32(limit), int32(offset) //nolint:gosec // the caller has checked the page
 	var rows []db.RoomListRow
-	if among := walk(int(count), offset); among > 0 {
+	if among := walk(n.Held, n.Total, offset, limit); among > 0 {
 		first, err := q.RoomListOfFirst(ctx, r.c, db.RoomListOfFirstParams{UserID: user, Among: among, PageSize: most, Skip: skip})
 		if err != nil {
 			return nil, 0, translate(err, "room")
@@ -85,7 +86,7 @@ func (r rooms) List(ctx context.Context, user uuid.UUID, offset, limit int) ([]p
 			rows = append(rows, db.RoomListRow(row))
 		}
 	}
-	if len(rows) < min(limit, int(count)-offset) {
+	if len(rows) < min(limit, count-offset) {
 		if rows, err = q.RoomList(ctx, r.c, db.RoomListParams{UserID: user, PageSize: most, Skip: skip}); err != nil {
 			return nil, 0, translate(err, "room")
 		}
@@ -101,7 +102,7 @@ func (r rooms) List(ctx context.Context, user uuid.UUID, offset, limit int) ([]p
 		}
 		out[i] = ports.HeldRoom{Room: m, Role: access.Role(row.Role)}
 	}
-	return out, int(count), nil
+	return out, count, nil
 }
 
 func (r rooms) Update(ctx context.Context, id uuid.UUID, at time.Time, fn func(*room.Room) error) (*room.Room, error) {

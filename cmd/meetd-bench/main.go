@@ -60,6 +60,7 @@ type bench struct {
 	period time.Duration // of one measurement
 
 	accounts int // of benchmark f
+	listed   int // rows of benchmark d
 
 	results []result
 }
@@ -67,10 +68,11 @@ type bench struct {
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err error) {
 	set := flag.NewFlagSet("meetd-bench", flag.ContinueOnError)
 	set.SetOutput(stderr)
-	only := set.String("only", "a,b,c,e,f,g,h", "benchmarks to run, separated by commas")
+	only := set.String("only", "a,b,c,d,e,f,g,h", "benchmarks to run, separated by commas")
 	rounds := set.Int("rounds", 3, "rounds of subject, baseline, baseline, subject")
 	period := set.Duration("period", 3*time.Second, "how long one measurement takes")
 	accounts := set.Int("accounts", 1_000_000, "size of the population of benchmark f")
+	listed := set.Int("listed", 1_000_000, "how many rooms and recordings the larger database of benchmark d has; the smaller has a hundredth")
 	file := set.String("json", "bench.json", "file to write the results to")
 	if err := set.Parse(args); err != nil {
 		return err //nolint:wrapcheck // flag has explained it
@@ -83,18 +85,18 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err erro
 	if err := os.Chmod(dir, 0o755); err != nil { //nolint:gosec // the database's user must get through it
 		return fmt.Errorf("throw-away folder: %w", err)
 	}
-	b := &bench{out: stdout, dir: dir, meetd: filepath.Join(dir, "meetd"), rounds: *rounds, period: *period, accounts: *accounts}
+	b := &bench{out: stdout, dir: dir, meetd: filepath.Join(dir, "meetd"), rounds: *rounds, period: *period, accounts: *accounts, listed: *listed}
 	b.say("building meetd …")
 	build := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags=-s -w", "-o", b.meetd, "meetd/cmd/meetd") //nolint:gosec // our own
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if text, err := build.CombinedOutput(); err != nil {
 		return fmt.Errorf("build meetd: %w\n%s", err, text)
 	}
-	all := map[string]func(context.Context, *bench) error{"a": mediaAuth, "b": downloads, "c": ingest, "e": startUp, "f": mergeAccounts, "g": lobbyPolls, "h": reconciliation}
+	all := map[string]func(context.Context, *bench) error{"a": mediaAuth, "b": downloads, "c": ingest, "d": lists, "e": startUp, "f": mergeAccounts, "g": lobbyPolls, "h": reconciliation}
 	for _, id := range strings.Split(*only, ",") {
 		measure, ok := all[id]
 		if !ok {
-			return fmt.Errorf("there is no benchmark %q; there are a, b, c, e, f, g and h", id)
+			return fmt.Errorf("there is no benchmark %q; there are a, b, c, d, e, f, g and h", id)
 		}
 		if err := measure(ctx, b); err != nil {
 			return fmt.Errorf("benchmark %s: %w", id, err)

@@ -138,7 +138,8 @@ LEFT JOIN meet_recording_access a ON a.recording_id = r.id AND a.user_id = sqlc.
 WHERE r.id = sqlc.arg(id);
 
 -- name: RecordingCount :one
--- How many recordings somebody has a role on, himself or through his teams.
+-- How many recordings somebody has a role on, himself or through his teams, and
+-- about how many there are at all.
 SELECT (
     (SELECT count(*) FROM meet_recording_access a WHERE a.user_id = sqlc.arg(user_id)::uuid)
     + (
@@ -148,7 +149,8 @@ SELECT (
             SELECT FROM meet_recording_access o WHERE o.recording_id = t.recording_id AND o.user_id = sqlc.arg(user_id)::uuid
         )
     )
-)::bigint AS held;
+)::bigint AS held,
+(SELECT greatest(c.reltuples, 0)::bigint FROM pg_catalog.pg_class c WHERE c.oid = 'meet_recording'::regclass)::bigint AS total;
 
 -- name: RecordingPage :many
 -- A page of the recordings somebody has a role on, newest first: all of them are

@@ -83,7 +83,11 @@ CROSS JOIN LATERAL (
 ORDER BY p.name, p.resource_id;
 
 -- name: RoomCount :one
-SELECT count(*) FROM meet_resource_access WHERE user_id = $1;
+-- How many rooms somebody has a role on, and about how many there are at all.
+SELECT
+    count(*) AS held,
+    (SELECT greatest(c.reltuples, 0)::bigint FROM pg_catalog.pg_class c WHERE c.oid = 'meet_room'::regclass)::bigint AS total
+FROM meet_resource_access WHERE user_id = $1;
 
 -- name: RoomSet :exec
 UPDATE meet_room SET name = $2, slug = $3, configuration = $4, access_level = $5 WHERE resource_id = $1;

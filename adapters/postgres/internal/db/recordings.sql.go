@@ -239,7 +239,8 @@ SELECT (
             SELECT FROM meet_recording_access o WHERE o.recording_id = t.recording_id AND o.user_id = $1::uuid
         )
     )
-)::bigint AS held
+)::bigint AS held,
+(SELECT greatest(c.reltuples, 0)::bigint FROM pg_catalog.pg_class c WHERE c.oid = 'meet_recording'::regclass)::bigint AS total
 `
 
 type RecordingCountParams struct {
@@ -247,12 +248,18 @@ type RecordingCountParams struct {
 	Teams  []string
 }
 
-// How many recordings somebody has a role on, himself or through his teams.
-func (q *Queries) RecordingCount(ctx context.Context, db DBTX, arg RecordingCountParams) (int64, error) {
+type RecordingCountRow struct {
+	Held  int64
+	Total int64
+}
+
+// How many recordings somebody has a role on, himself or through his teams, and
+// about how many there are at all.
+func (q *Queries) RecordingCount(ctx context.Context, db DBTX, arg RecordingCountParams) (RecordingCountRow, error) {
 	row := db.QueryRow(ctx, recordingCount, arg.UserID, arg.Teams)
-	var held int64
-	err := row.Scan(&held)
-	return held, err
+	var i RecordingCountRow
+	err := row.Scan(&i.Held, &i.Total)
+	return i, err
 }
 
 const recordingGet = `-- name: RecordingGet :one

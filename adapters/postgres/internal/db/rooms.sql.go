@@ -103,14 +103,23 @@ func (q *Queries) RoomByPIN(ctx context.Context, db DBTX, pinCode string) (RoomB
 }
 
 const roomCount = `-- name: RoomCount :one
-SELECT count(*) FROM meet_resource_access WHERE user_id = $1
+SELECT
+    count(*) AS held,
+    (SELECT greatest(c.reltuples, 0)::bigint FROM pg_catalog.pg_class c WHERE c.oid = 'meet_room'::regclass)::bigint AS total
+FROM meet_resource_access WHERE user_id = $1
 `
 
-func (q *Queries) RoomCount(ctx context.Context, db DBTX, userID uuid.UUID) (int64, error) {
+type RoomCountRow struct {
+	Held  int64
+	Total int64
+}
+
+// How many rooms somebody has a role on, and about how many there are at all.
+func (q *Queries) RoomCount(ctx context.Context, db DBTX, userID uuid.UUID) (RoomCountRow, error) {
 	row := db.QueryRow(ctx, roomCount, userID)
-	var count int64
-	err := row.Scan(&count)
-	return count, err
+	var i RoomCountRow
+	err := row.Scan(&i.Held, &i.Total)
+	return i, err
 }
 
 const roomDelete = `-- name: RoomDelete :exec
