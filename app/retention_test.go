@@ -293,8 +293,8 @@ func TestRoomDeleteDuringStart(t *testing.T) {
 	})
 }
 
-// hold places a hold as the command does.
-func (s *service) hold(t *testing.T, id uuid.UUID) {
+// putOnHold places a hold as the command does.
+func (s *service) putOnHold(t *testing.T, id uuid.UUID) {
 	t.Helper()
 	s.exec(t, `INSERT INTO meetd.recording_hold (recording_id, reason, placed_at, placed_by) VALUES ($1, 'a trial', now(), 'root')`, id)
 }
@@ -321,7 +321,7 @@ func TestRetention(t *testing.T) {
 		s.exec(t, `UPDATE meet_recording SET options = '{"collect_metadata": true}' WHERE id = $1`, ids[status])
 		keys[status] = objects(t, st, ids[status])
 	}
-	s.hold(t, ids["held"])
+	s.putOnHold(t, ids["held"])
 	left := func() int { return s.count(t, `SELECT count(*) FROM meet_recording`) }
 
 	s.runJob(t, "purge_recordings")
@@ -408,7 +408,7 @@ func TestHold(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.give(t, room, ada, "owner")
-	s.hold(t, id)
+	s.putOnHold(t, id)
 	before := s.everything(t)
 	wantAnswer(t, "the recording", s.erase(t, ada, id), 403, `{"detail":"This recording is on legal hold and cannot be deleted."}`)
 	wantAnswer(t, "its room", s.ask(t, ada, http.MethodDelete, "/api/v1.0/rooms/"+room.String()+"/", ""), 403,
