@@ -403,6 +403,7 @@ func TestValues(t *testing.T) {
 		{"ALLOW_LOGOUT_GET_METHOD=0", func(c *Config) any { return c.OIDC.AllowLogoutGet }, false},
 		{"OIDC_STORE_ID_TOKEN=0", func(c *Config) any { return c.OIDC.StoreIDToken }, false},
 		{"OIDC_VERIFY_SSL=0", func(c *Config) any { return c.OIDC.VerifySSL }, false},
+		{"MEETD_OIDC_TEAMS_CLAIM=groups", func(c *Config) any { return c.OIDC.TeamsClaim }, "groups"},
 		{"MEETD_OIDC_VERIFIED_EMAIL_ONLY=yes", func(c *Config) any { return c.OIDC.VerifiedEmail }, true},
 		{"MEETD_OIDC_EMAIL_MATCHES_PENDING_ONLY=yes", func(c *Config) any { return c.OIDC.PendingEmail }, true},
 		{"MEETD_LOGIN_CALLBACK_THROTTLE_RATES=5/s", func(c *Config) any { return c.OIDC.CallbackRate }, ports.Rate{Count: 5, Period: time.Second}},

@@ -54,14 +54,14 @@ func (s *service) gone(t *testing.T, st storetest.Store, keys []string) {
 	}
 }
 
-// runJob has a periodic job done now.
-func (s *service) runJob(t *testing.T, kind string) {
+// purge has what has expired deleted now.
+func (s *service) purge(t *testing.T) {
 	t.Helper()
 	var id int64
-	if err := s.DB.QueryRow(t.Context(), `INSERT INTO meetd.river_job (kind, args, max_attempts) VALUES ($1, '{}', 1) RETURNING id`, kind).Scan(&id); err != nil {
+	if err := s.DB.QueryRow(t.Context(), `INSERT INTO meetd.river_job (kind, args, max_attempts) VALUES ('purge_recordings', '{}', 1) RETURNING id`).Scan(&id); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, kind, func() bool {
+	eventually(t, "the job is done", func() bool {
 		var done bool
 		if err := s.DB.QueryRow(t.Context(), `SELECT state = 'completed' FROM meetd.river_job WHERE id = $1`, id).Scan(&done); err != nil {
 			t.Fatal(err)
@@ -324,20 +324,20 @@ func TestRetention(t *testing.T) {
 	s.putOnHold(t, ids["held"])
 	left := func() int { return s.count(t, `SELECT count(*) FROM meet_recording`) }
 
-	s.runJob(t, "purge_recordings")
+	s.purge(t)
 	if n := left(); n != 7 {
 		t.Fatalf("%d of 7 are left before anything has expired", n)
 	}
 	const almost = 7*24*time.Hour - time.Minute
 	s.shiftClock(almost)
-	s.runJob(t, "purge_recordings")
+	s.purge(t)
 	if n := left(); n != 7 {
 		t.Fatalf("%d of 7 are left a minute before", n)
 	}
 	s.shiftClock(2 * time.Minute)
 	young := s.recording(t, screen, "saved", roles{ada: "owner"})
 	s.exec(t, `UPDATE meet_recording SET created_at = now() + interval '2 days' WHERE id = $1`, young)
-	s.runJob(t, "purge_recordings")
+	s.purge(t)
 	s.shiftClock(-almost - 2*time.Minute) // or the store takes no signature
 	s.hurry(t)
 	for status, id := range ids {
@@ -370,7 +370,7 @@ func TestRetention(t *testing.T) {
 	wantAnswer(t, "an expired recording on hold", s.request(t, bea, http.MethodGet, filmPath(ids["held"]), "", nil), 403, "")
 	s.exec(t, `DELETE FROM meetd.recording_hold`)
 	s.exec(t, `UPDATE meet_recording SET status = 'aborted' WHERE status <> 'saved'`) // as the reconciler does
-	s.runJob(t, "purge_recordings")
+	s.purge(t)
 	if n := left(); n != 1 {
 		t.Errorf("%d are left after all, want the young one", n)
 	}
@@ -378,7 +378,7 @@ func TestRetention(t *testing.T) {
 
 	old := never.recording(t, screen, "saved", roles{})
 	never.exec(t, `UPDATE meet_recording SET created_at = '2001-01-01'`)
-	never.runJob(t, "purge_recordings")
+	never.purge(t)
 	if never.status(t, old) != "saved" {
 		t.Error("it was deleted where nothing expires")
 	}

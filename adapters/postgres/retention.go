@@ -47,17 +47,11 @@ func (r recordings) Outdated(ctx context.Context, before time.Time, after ports.
 
 func (r recordings) Delete(ctx context.Context, gone ...*recording.Recording) error {
 	ids := make([]uuid.UUID, len(gone))
-	subjects := map[ports.EventSource][]string{}
+	var stored, recorded, processed []string // what events about them are about
 	for i, rec := range gone {
-		ids[i] = rec.ID
 		state := rec.State()
-		for source, subject := range map[ports.EventSource]string{
-			ports.FromStorage: rec.ID.String(), ports.FromLiveKit: state.WorkerID, ports.FromSummary: state.Process,
-		} {
-			if subject != "" {
-				subjects[source] = append(subjects[source], subject)
-			}
-		}
+		ids[i] = rec.ID
+		stored, recorded, processed = append(stored, rec.ID.String()), append(recorded, state.WorkerID), append(processed, state.Process)
 	}
 	for _, remove := range []func(context.Context, db.DBTX, []uuid.UUID) error{
 		q.RecordingsDeleteAccesses, q.RecordingsDeleteStates, q.RecordingsDeleteNotices, q.RecordingsDelete,
@@ -66,7 +60,9 @@ func (r recordings) Delete(ctx context.Context, gone ...*recording.Recording) er
 			return translate(err, "recording")
 		}
 	}
-	for source, of := range subjects {
+	for source, of := range map[ports.EventSource][]string{
+		ports.FromStorage: stored, ports.FromLiveKit: recorded, ports.FromSummary: processed,
+	} {
 		if err := q.RecordingsDeleteEvents(ctx, r.c, db.RecordingsDeleteEventsParams{Source: string(source), Subjects: of}); err != nil {
 			return translate(err, "recording")
 		}

@@ -241,7 +241,7 @@ DELETE FROM meetd.notice WHERE recording_id = ANY(sqlc.arg(ids)::uuid[]);
 -- What waits to be applied to them. What was applied holds no more than ids, and
 -- goes within days.
 DELETE FROM meetd.kept_event
-WHERE source = sqlc.arg(source) AND subject = ANY(sqlc.arg(subjects)::text[]) AND applied_at IS NULL;
+WHERE source = sqlc.arg(source) AND subject = ANY(sqlc.arg(subjects)::text[]) AND subject <> '' AND applied_at IS NULL;
 
 -- name: RecordingsDelete :exec
 DELETE FROM meet_recording WHERE id = ANY(sqlc.arg(ids)::uuid[]);

@@ -680,7 +680,7 @@ func (q *Queries) RecordingsDeleteAccesses(ctx context.Context, db DBTX, ids []u
 
 const recordingsDeleteEvents = `-- name: RecordingsDeleteEvents :exec
 DELETE FROM meetd.kept_event
-WHERE source = $1 AND subject = ANY($2::text[]) AND applied_at IS NULL
+WHERE source = $1 AND subject = ANY($2::text[]) AND subject <> '' AND applied_at IS NULL
 `
 
 type RecordingsDeleteEventsParams struct {
