@@ -82,9 +82,13 @@ func openPool(ctx context.Context, c Database) (*pgxpool.Pool, error) {
 		size = max(8, 4*runtime.NumCPU())
 	}
 	conf.MaxConns = int32(size) //nolint:gosec // a pool is small
-	conf.AfterConnect = func(_ context.Context, c *pgx.Conn) error {
+	conf.AfterConnect = func(ctx context.Context, c *pgx.Conn) error {
 		pgxuuid.Register(c.TypeMap()) // else every UUID goes through its text
-		return nil
+		// Where PostgreSQL overestimates a query it would compile it, each time anew,
+		// for longer than any of ours takes. Said after connecting, because poolers
+		// refuse what they do not know when a connection begins.
+		_, err := c.Exec(ctx, "SET jit = off")
+		return err
 	}
 	pool, err := pgxpool.NewWithConfig(ctx, conf)
 	if err != nil {

@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -134,14 +135,15 @@ func TestRecordingDelete(t *testing.T) {
 	})
 }
 
-// faultyStore is a store that can be switched off.
-func faultyStore(t *testing.T, st storetest.Store) (front storetest.Store, down *atomic.Bool) {
+// faultyStore is a store that can be switched off, and made to say that it has
+// deleted what it has not.
+func faultyStore(t *testing.T, st storetest.Store) (front storetest.Store, down, lies *atomic.Bool) {
 	t.Helper()
 	target, err := url.Parse(st.Endpoint)
 	if err != nil {
 		t.Fatal(err)
 	}
-	down = &atomic.Bool{}
+	down, lies = &atomic.Bool{}, &atomic.Bool{}
 	proxy := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
 		r.SetURL(target)
 		r.Out.Host = r.In.Host // it is signed
@@ -151,11 +153,15 @@ func faultyStore(t *testing.T, st storetest.Store) (front storetest.Store, down 
 			http.Error(w, "down", http.StatusServiceUnavailable)
 			return
 		}
+		if lies.Load() && r.Method == http.MethodDelete {
+			w.WriteHeader(http.StatusNoContent)
+			return
+		}
 		proxy.ServeHTTP(w, r)
 	}))
 	t.Cleanup(srv.Close)
 	st.Endpoint = srv.URL
-	return st, down
+	return st, down, lies
 }
 
 // A store that is down holds nobody up: what is deleted is gone for everybody at
@@ -163,7 +169,7 @@ func faultyStore(t *testing.T, st storetest.Store) (front storetest.Store, down 
 func TestRecordingDeleteWithoutStore(t *testing.T) {
 	t.Parallel()
 	st := storetest.Embedded(t, storetest.Hook{})
-	front, down := faultyStore(t, st)
+	front, down, lies := faultyStore(t, st)
 	s := startService(t, storeEnv(front))
 	ada := s.login(t, "ada")
 	id := s.recording(t, screen, "saved", roles{ada: "owner"})
@@ -171,13 +177,22 @@ func TestRecordingDeleteWithoutStore(t *testing.T) {
 	down.Store(true)
 	wantAnswer(t, "delete", s.erase(t, ada, id), 204, "")
 	wantAnswer(t, "read", s.request(t, ada, http.MethodGet, "/api/v1.0/recordings/"+id.String()+"/", "", nil), 404, "")
-	eventually(t, "a try failed", func() bool {
-		return s.count(t, `SELECT count(*) FROM meetd.river_job WHERE kind = 'delete_objects' AND state = 'retryable' AND max_attempts > 20`) == 1
-	})
-	if !has(t, st, keys[0]) {
-		t.Fatal("the store was not down")
+	tries := func(n int) func() bool {
+		return func() bool {
+			return s.count(t, `SELECT coalesce(sum(attempt), 0) FROM meetd.river_job WHERE kind = 'delete_objects' AND state = 'retryable' AND max_attempts > 20`) >= n
+		}
 	}
+	eventually(t, "a try failed", tries(1))
+	lies.Store(true)
 	down.Store(false)
+	before := s.count(t, `SELECT attempt FROM meetd.river_job WHERE kind = 'delete_objects'`)
+	s.hurry(t)
+	eventually(t, "it is seen that the object is still there", func() bool { return strings.Contains(s.logs.String(), "was deleted, but the store still has it") })
+	eventually(t, "that counts as failed", tries(before+1))
+	if !has(t, st, keys[0]) {
+		t.Fatal("the store did delete it")
+	}
+	lies.Store(false)
 	s.hurry(t)
 	s.gone(t, st, keys)
 }
@@ -391,10 +406,11 @@ func TestRetentionInPages(t *testing.T) {
 	room := s.room(t, s.login(t, "ada"))
 	s.exec(t, `INSERT INTO meet_recording (id, created_at, updated_at, status, room_id, mode, options)
 		SELECT gen_random_uuid(), '2020-01-01'::timestamptz + make_interval(mins => i / 2), now(), 'failed_to_start', $1, 'transcript', '{}'
-		FROM generate_series(1, 450) i`, room)
-	s.exec(t, `UPDATE meet_recording SET options = '[]' WHERE id IN (SELECT id FROM meet_recording ORDER BY created_at, id LIMIT 3)`) // cannot be read
+		FROM generate_series(1, 700) i`, room)
+	s.exec(t, `UPDATE meet_recording SET options = '[]' WHERE id IN (SELECT id FROM meet_recording ORDER BY created_at, id LIMIT 250)`) // cannot be read
 	s.exec(t, `INSERT INTO meetd.river_job (kind, args, max_attempts) VALUES ('purge_recordings', '{}', 1)`)
-	eventually(t, "all but three are gone", func() bool { return s.count(t, `SELECT count(*) FROM meet_recording`) == 3 })
+	eventually(t, "all others are gone", func() bool { return s.count(t, `SELECT count(*) FROM meet_recording`) == 250 })
+	eventually(t, "it ends", func() bool { return s.count(t, `SELECT count(*) FROM meetd.river_job WHERE kind = 'purge_recordings' AND state = 'discarded'`) == 1 })
 }
 
 // What is on hold cannot be deleted by anybody, nor with its room.
