@@ -15,7 +15,7 @@ import (
 // go, however long the store is away.
 const clearAttempts = 25
 
-func (o *Outbox) DeleteObjects(_ context.Context, left recording.Remains) error {
+func (o *outbox) DeleteObjects(_ context.Context, left recording.Remains) error {
 	return o.note(deleteObjectsArgs(left), clearAttempts)
 }
 
