@@ -32,6 +32,7 @@ import (
 	"meetd/app/entry"
 	"meetd/app/media"
 	"meetd/app/moderation"
+	"meetd/app/outgoing"
 	"meetd/app/recordings"
 	"meetd/app/rooms"
 	"meetd/domain/lobby"
@@ -164,6 +165,7 @@ func build(ctx context.Context, c *Config, pool *pgxpool.Pool, log *slog.Logger,
 			Notification: recordings.Notification{
 				DownloadBase: c.Recording.DownloadBaseURL, MetadataFolder: c.Recording.MetadataFolder, URLExpiry: c.Summary.URLExpiry,
 			},
+			Announce: c.Outgoing.Wanted(),
 		},
 		Now: now, NewID: uuid.New, Log: log,
 	}
@@ -177,6 +179,11 @@ func build(ctx context.Context, c *Config, pool *pgxpool.Pool, log *slog.Logger,
 	entrySvc := &entry.Service{
 		Store: store, Tokens: tokens, Calls: conference, Config: entryConfig(c), Now: now, Log: log,
 	}
+	webhooks, targets, err := newWebhooks(c.Outgoing, now)
+	if err != nil {
+		return nil, err
+	}
+	outgoingSvc := &outgoing.Service{Store: store, Webhooks: webhooks, Now: now, Log: log}
 	httpConf, err := httpConfig(c)
 	if err != nil {
 		return nil, err
@@ -191,6 +198,7 @@ func build(ctx context.Context, c *Config, pool *pgxpool.Pool, log *slog.Logger,
 			Store: store, Participants: conference, Agents: conference, Now: now, NewID: uuid.New, Log: log,
 			Config: moderation.Config{Subtitles: c.FrontEnd.Subtitles, SubtitleAgent: c.LiveKit.SubtitleAgent},
 		},
+		Outgoing:    outgoingSvc,
 		Diagnostics: diagnosticsSvc,
 		DialIn:      dialInSvc,
 		Presences:   token.Presence{Key: c.LiveKit.APIKey.Reveal(), Secret: hmacKey(c.LiveKit.APISecret.Reveal()), Now: now},
@@ -207,8 +215,11 @@ func build(ctx context.Context, c *Config, pool *pgxpool.Pool, log *slog.Logger,
 	services := jobs.Services{
 		Accounts: accountSvc, Rooms: roomSvc, Entry: entrySvc, Recordings: recordingSvc,
 		DialIn: dialInSvc, Diagnostics: diagnosticsSvc, Marketing: newMarketing(c.Marketing, store, log),
+		Outgoing: outgoingSvc,
 	}
-	queue, err := jobs.New(pool, jobs.Config{Workers: c.Server.JobWorkers, Reconcile: c.Recording.ReconcilePeriod}, services, quiet(log, c.Log.Root))
+	queue, err := jobs.New(pool, jobs.Config{
+		Workers: c.Server.JobWorkers, Reconcile: c.Recording.ReconcilePeriod, Targets: targets,
+	}, services, quiet(log, c.Log.Root))
 	if err != nil {
 		return nil, err
 	}
@@ -368,6 +379,7 @@ func httpConfig(c *Config) (httpapi.Config, error) {
 		StorageHook: httpapi.HookConfig{
 			Enabled: c.Recording.StorageEventEnabled, Auth: c.Recording.StorageEventAuth, Token: c.Recording.StorageEventToken.Reveal(),
 		},
+		Events:        httpapi.HookConfig{Enabled: c.Outgoing.Token != "", Auth: true, Token: c.Outgoing.Token.Reveal()},
 		WebhookFilter: c.LiveKit.WebhookFilter, ConnectionTestTag: c.LiveKit.ConnectionTestRoomPrefix,
 	}
 	var err error

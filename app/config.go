@@ -42,6 +42,7 @@ type Config struct {
 	Recording Recording
 	Summary   Summary
 	Mail      Mail
+	Outgoing  Outgoing
 	FrontEnd  FrontEnd
 	Marketing Marketing
 	Superuser Superuser
@@ -344,6 +345,7 @@ func load(lookup func(string) (string, bool), readFile func(string) ([]byte, err
 		Recording: loadRecording(r),
 		Summary:   loadSummary(r),
 		Mail:      loadMail(r),
+		Outgoing:  loadOutgoing(r),
 		FrontEnd:  loadFrontEnd(r),
 		Marketing: loadMarketing(r),
 		Superuser: loadSuperuser(r),

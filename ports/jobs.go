@@ -37,6 +37,9 @@ type Jobs interface { //nolint:interfacebloat // all that a transaction can ask 
 	MailOwner(ctx context.Context, recording, owner uuid.UUID) error
 	// Summarize hands a recording to the summary service.
 	Summarize(ctx context.Context, recording uuid.UUID) error
+	// Deliver sends what was announced to everybody who wants to be called, and
+	// keeps trying for days.
+	Deliver(ctx context.Context, events ...uuid.UUID) error
 	// CloseTest closes the room of a connection test, at a time.
 	CloseTest(ctx context.Context, room string, at time.Time) error
 	// SignUpForMarketing tells the marketing service about a new account. If that

@@ -34,6 +34,8 @@ type Rooms interface {
 	Create(ctx context.Context, r *room.Room, owner, accessID uuid.UUID) error
 	// Get returns fault.NotFound for an unknown id.
 	Get(ctx context.Context, id uuid.UUID) (*room.Room, error)
+	// Slugs tells the slugs of those rooms that are there.
+	Slugs(ctx context.Context, ids ...uuid.UUID) (map[uuid.UUID]string, error)
 	// Find takes what stands in a path: an id in any form, else a name, which is
 	// made a slug first (http-users-rooms.md §2.1). fault.NotFound for neither.
 	// With it comes the role of the account; uuid.Nil for nobody.

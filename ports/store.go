@@ -14,19 +14,20 @@ type Store interface {
 // Repos are the repositories, all on the same connection. They hold no InTx, so
 // that transactions cannot be nested.
 type Repos struct {
-	Users      Users
-	Staff      Staff
-	Sessions   Sessions
-	UsedTokens UsedTokens
-	Rooms      Rooms
-	Accesses   RoomAccesses
-	Lobby      Lobby
-	Callbacks  Callbacks
-	Recordings Recordings
-	Events     Events
-	Notices    Notices
-	Holds      Holds
-	Jobs       Jobs
-	Audit      Audit
-	Throttle   Throttle
+	Users         Users
+	Staff         Staff
+	Sessions      Sessions
+	UsedTokens    UsedTokens
+	Rooms         Rooms
+	Accesses      RoomAccesses
+	Lobby         Lobby
+	Callbacks     Callbacks
+	Recordings    Recordings
+	Events        Events
+	Notices       Notices
+	Holds         Holds
+	Jobs          Jobs
+	Audit         Audit
+	Throttle      Throttle
+	Announcements Announcements
 }

@@ -112,6 +112,8 @@ var codes = map[string]wire{
 	"hook_header":        {401, "detail", "Authorization header is required"},
 	"hook_header_format": {401, "detail", "Invalid authorization header format."},
 	"hook_token":         {401, "detail", "Invalid token"},
+	"cursor":             {400, "detail", "This is no cursor of this service: go on without one, from the beginning."},
+	"events_limit":       {400, "detail", "The limit must be a whole number from 1 to 1000."},
 	"webhook_header":     {401, "status", "error"},
 	"livekit_webhook":    {400, "status", "error"},
 	"webhook_event":      {422, "status", "error"},

@@ -19,6 +19,7 @@ import (
 	"meetd/app/entry"
 	"meetd/app/media"
 	"meetd/app/moderation"
+	"meetd/app/outgoing"
 	"meetd/app/recordings"
 	"meetd/app/rooms"
 	"meetd/ports"
@@ -69,6 +70,7 @@ type Config struct {
 
 	StorageHook HookConfig
 	ProcessHook HookConfig // of the summary service
+	Events      HookConfig // who may read what was announced
 	// Webhooks of rooms that another installation on the same LiveKit owns.
 	WebhookFilter     *regexp.Regexp // on the room name; nil: all rooms
 	ConnectionTestTag string         // prefix of rooms whose webhooks are ignored
@@ -101,6 +103,7 @@ type Server struct {
 	Moderation  *moderation.Service
 	DialIn      *dialin.Service
 	Diagnostics *diagnostics.Service
+	Outgoing    *outgoing.Service
 	Presences   ports.PresenceTokens
 	Webhooks    ports.ConferenceEvents
 	Throttle    ports.Throttle
@@ -171,6 +174,7 @@ func (s *Server) endpoints() []endpoint {
 		{mediaAuthPath, asked, methods{get: s.authorizeMedia}},
 		{API + "/recordings/storage-hook/", open, methods{post: s.storageHook}},
 		{API + "/recordings/external-process-hook/", open, methods{post: s.processHook}},
+		{API + "/recordings/events/", open, methods{get: s.listEvents}},
 		{API + "/recordings/", loggedIn, methods{get: s.listRecordings}},
 		{API + "/recordings/:id/", loggedIn, methods{get: s.retrieveRecording, del: s.deleteRecording}},
 		{API + "/authenticate/", pages, methods{get: s.startLogin}},

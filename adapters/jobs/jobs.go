@@ -19,6 +19,7 @@ import (
 	"meetd/app/dialin"
 	"meetd/app/entry"
 	"meetd/app/marketing"
+	"meetd/app/outgoing"
 	"meetd/app/recordings"
 	"meetd/app/rooms"
 	"meetd/ports"
@@ -36,12 +37,15 @@ const (
 type Queue struct {
 	client *river.Client[pgx.Tx]
 	works  bool
+
+	targets []string
 }
 
 // Config says how much a node works.
 type Config struct {
 	Workers   int           // jobs at a time; 0: jobs are only noted, for other nodes to work on
 	Reconcile time.Duration // between two looks at unfinished recordings
+	Targets   []string      // who is called about events; may be none
 }
 
 // Services are the use cases that jobs call.
@@ -53,6 +57,7 @@ type Services struct {
 	DialIn      *dialin.Service
 	Diagnostics *diagnostics.Service
 	Marketing   *marketing.Service
+	Outgoing    *outgoing.Service
 }
 
 // New prepares the queue. Nothing is worked on before Start.
@@ -76,7 +81,12 @@ func New(pool *pgxpool.Pool, c Config, s Services, log *slog.Logger) (*Queue, er
 	river.AddWorker(workers, &purgeSessions{svc: s.Accounts})
 	river.AddWorker(workers, &purgeRooms{rooms: s.Rooms, entry: s.Entry})
 	river.AddWorker(workers, &marketingSignup{svc: s.Marketing})
-	queues := map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: c.Workers}}
+	river.AddWorker(workers, &deliver{svc: s.Outgoing})
+	river.AddWorker(workers, &purgeAnnouncements{svc: s.Outgoing})
+	queues := map[string]river.QueueConfig{
+		river.QueueDefault: {MaxWorkers: c.Workers},
+		deliverQueue:       {MaxWorkers: deliverWorkers},
+	}
 	if c.Workers == 0 {
 		queues = nil
 	}
@@ -97,12 +107,13 @@ func New(pool *pgxpool.Pool, c Config, s Services, log *slog.Logger) (*Queue, er
 			every(time.Hour, purgeSessionsArgs{}),
 			every(time.Hour, purgeRoomsArgs{}),
 			every(time.Hour, purgeRecordingsArgs{}),
+			every(time.Hour, purgeAnnouncementsArgs{}),
 		},
 	})
 	if err != nil {
 		return nil, fmt.Errorf("job queue: %w", err)
 	}
-	return &Queue{client: client, works: c.Workers > 0}, nil
+	return &Queue{client: client, works: c.Workers > 0, targets: c.Targets}, nil
 }
 
 // every makes a job periodic. One that is still waiting or running is not
@@ -142,13 +153,16 @@ func (q *Queue) Stop(ctx context.Context) error {
 }
 
 // Outbox notes jobs in a transaction: they exist when it commits.
-func (q *Queue) Outbox(tx pgx.Tx) ports.Outbox { return &outbox{client: q.client, tx: tx} }
+func (q *Queue) Outbox(tx pgx.Tx) ports.Outbox {
+	return &outbox{client: q.client, tx: tx, targets: q.targets}
+}
 
 // outbox gathers the jobs of one transaction, so that many cost one round trip.
 type outbox struct {
-	client *river.Client[pgx.Tx]
-	tx     pgx.Tx
-	noted  []river.InsertManyParams
+	client  *river.Client[pgx.Tx]
+	tx      pgx.Tx
+	noted   []river.InsertManyParams
+	targets []string
 }
 
 func (o *outbox) Flush(ctx context.Context) error {

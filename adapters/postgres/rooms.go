@@ -46,6 +46,18 @@ func (r rooms) Get(ctx context.Context, id uuid.UUID) (*room.Room, error) {
 	return toRoom(row.MeetRoom, row.CreatedAt, row.UpdatedAt)
 }
 
+func (r rooms) Slugs(ctx context.Context, ids ...uuid.UUID) (map[uuid.UUID]string, error) {
+	rows, err := q.RoomSlugs(ctx, r.c, ids)
+	if err != nil {
+		return nil, translate(err, "room")
+	}
+	out := make(map[uuid.UUID]string, len(rows))
+	for _, row := range rows {
+		out[row.ResourceID] = orEmpty(row.Slug)
+	}
+	return out, nil
+}
+
 func (r rooms) Find(ctx context.Context, identifier string, account uuid.UUID) (ports.HeldRoom, error) {
 	var (
 		row db.RoomHeldRow

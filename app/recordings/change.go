@@ -137,6 +137,9 @@ func (s *Service) commit(ctx context.Context, facts []*fact) error {
 		if err := r.Recordings.Save(ctx, now, changed...); err != nil {
 			return err
 		}
+		if err := s.announceEnds(ctx, r, now, changed...); err != nil {
+			return err
+		}
 		_, err = r.Events.Keep(ctx, now, true, events...)
 		return err
 	})

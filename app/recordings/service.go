@@ -28,6 +28,7 @@ type Config struct {
 	ExpirationDays int              // 0: never
 	Collector      string           // name of the agent that collects metadata; empty: METADATA_COLLECTOR_ENABLED is off
 	Notification   Notification
+	Announce       bool          // other programs want to know what becomes of recordings
 	Patience       time.Duration // how long an open recording may stay silent before Reconcile looks at it
 }
 

@@ -207,8 +207,11 @@ func (s State) Running() bool {
 func (r *Recording) Savable() bool { return r.may(Saved) }
 
 // Failed reports whether it is certain that there will be no file.
-func (r *Recording) Failed() bool {
-	return r.status == Aborted || r.status == FailedToStart || r.status == FailedToStop && !r.unsure
+func (r *Recording) Failed() bool { return r.State().Failed() }
+
+// Failed reports whether it is certain that there will be no file.
+func (s State) Failed() bool {
+	return s.Status == Aborted || s.Status == FailedToStart || s.Status == FailedToStop && !s.Unsure
 }
 
 // Start notes that the egress runs. Told the same worker again it does

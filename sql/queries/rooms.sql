@@ -106,3 +106,6 @@ DELETE FROM meet_resource WHERE id = $1;
 
 -- name: RoomPINTaken :one
 SELECT EXISTS (SELECT 1 FROM meet_room WHERE pin_code = $1);
+
+-- name: RoomSlugs :many
+SELECT resource_id, slug FROM meet_room WHERE resource_id = ANY(sqlc.arg(ids)::uuid[]);

@@ -478,3 +478,32 @@ func (q *Queries) RoomSet(ctx context.Context, db DBTX, arg RoomSetParams) error
 	)
 	return err
 }
+
+const roomSlugs = `-- name: RoomSlugs :many
+SELECT resource_id, slug FROM meet_room WHERE resource_id = ANY($1::uuid[])
+`
+
+type RoomSlugsRow struct {
+	ResourceID uuid.UUID
+	Slug       *string
+}
+
+func (q *Queries) RoomSlugs(ctx context.Context, db DBTX, ids []uuid.UUID) ([]RoomSlugsRow, error) {
+	rows, err := db.Query(ctx, roomSlugs, ids)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []RoomSlugsRow
+	for rows.Next() {
+		var i RoomSlugsRow
+		if err := rows.Scan(&i.ResourceID, &i.Slug); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
