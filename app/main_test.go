@@ -47,6 +47,7 @@ type service struct {
 	URL string
 	DB  *pgxpool.Pool // of the test, not of the program
 
+	conf   *app.Config
 	client *http.Client
 	cookie string // name of the session cookie
 	logs   lockedBuffer
@@ -62,7 +63,7 @@ func startService(t *testing.T, env map[string]string) *service {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &service{cookie: conf.Profile.SessionCookieName, client: &http.Client{
+	s := &service{conf: conf, cookie: conf.Profile.SessionCookieName, client: &http.Client{
 		Transport:     &http.Transport{DisableCompression: true, MaxIdleConnsPerHost: 64},
 		Timeout:       time.Minute,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },

@@ -20,6 +20,7 @@ import (
 	lk "github.com/livekit/protocol/livekit"
 
 	"meetd/adapters/devstack/mailbox"
+	"meetd/app"
 )
 
 // summaryService is a summary service that answers what it is told to.
@@ -195,8 +196,18 @@ func TestNotifyFails(t *testing.T) {
 	mu.Lock()
 	code = 0
 	mu.Unlock()
-	s.exec(t, `UPDATE meetd.river_job SET state = 'available', finalized_at = NULL, max_attempts = max_attempts + 1, scheduled_at = now()
-		WHERE kind = 'mail_owner' AND state = 'cancelled'`)
+	var said strings.Builder
+	if err := app.ListJobs(t.Context(), s.conf, app.JobOptions{Kind: "mail_owner", Limit: 10}, &said); err != nil {
+		t.Fatal(err)
+	}
+	if got := said.String(); strings.Count(got, "\n") != 2 || !strings.Contains(got, "mail_owner  cancelled  1/20      -     {") ||
+		!strings.Contains(got, refused.String()) || !strings.Contains(got, "550") {
+		t.Errorf("listed as\n%s", got)
+	}
+	said.Reset()
+	if err := app.RetryJobs(t.Context(), s.conf, "mail_owner", nil, &said); err != nil || !strings.HasSuffix(said.String(), " is available\n") {
+		t.Errorf("retried: %q, %v", said.String(), err)
+	}
 	eventually(t, "now all are told", func() bool { return s.status(t, refused) == "notification_succeeded" })
 	if n := len(box.Mails()); n != 2 {
 		t.Errorf("%d mails, want one for each", n)

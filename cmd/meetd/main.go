@@ -25,6 +25,7 @@ Commands:
   hold                   keep a recording from being deleted
   release                let it be deleted again
   holds                  list what is on hold
+  jobs                   list background jobs, and have them done again
   merge-duplicate-users  merge accounts with the same e-mail
   unmerge-users          undo a merge
 
@@ -48,7 +49,7 @@ func run(ctx context.Context, args []string, lookup func(string) (string, bool),
 		"serve": serve, "migrate": migrate, "config": showConfig,
 		"createsuperuser": createSuperuser, "end-sessions": endSessions,
 		"hold": hold, "release": release, "holds": listHolds,
-		"merge-duplicate-users": mergeUsers, "unmerge-users": unmergeUsers,
+		"jobs": jobs, "merge-duplicate-users": mergeUsers, "unmerge-users": unmergeUsers,
 	}
 	do, ok := commands[command]
 	switch {
