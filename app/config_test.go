@@ -2,6 +2,7 @@ package app
 
 import (
 	"bytes"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"flag"
@@ -336,6 +337,8 @@ func TestPoolSize(t *testing.T) {
 
 // TestValues sets every variable that ends as one field to something else than
 // its default.
+const webhookSecret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+
 func TestValues(t *testing.T) {
 	t.Parallel()
 	cases := []struct {
@@ -469,6 +472,11 @@ func TestValues(t *testing.T) {
 		{"METADATA_COLLECTOR_ENABLED=1", func(c *Config) any { return c.Recording.CollectMetadata }, true},
 		{"METADATA_COLLECTOR_AGENT_NAME=a", func(c *Config) any { return c.Recording.CollectorAgent }, "a"},
 		{"METADATA_COLLECTOR_OUTPUT_FOLDER=f", func(c *Config) any { return c.Recording.MetadataFolder }, "f"},
+		{"MEETD_WEBHOOK_URLS=", func(c *Config) any { return c.Outgoing.Wanted() }, false},
+		{"MEETD_WEBHOOK_SECRET=" + webhookSecret, func(c *Config) any { return c.Outgoing.Secret.Reveal() }, webhookSecret},
+		{"MEETD_WEBHOOK_SECRET=unused", func(c *Config) any { return c.Outgoing.Wanted() }, false},
+		{"MEETD_EVENTS_TOKEN=t", func(c *Config) any { return c.Outgoing.Token.Reveal() }, "t"},
+		{"MEETD_EVENTS_TOKEN=t", func(c *Config) any { return c.Outgoing.Wanted() }, true},
 		{"SUMMARY_SERVICE_VERSION=2", func(c *Config) any { return c.Summary.Version }, 2},
 		{"SUMMARY_SERVICE_ENDPOINT=https://s/api", func(c *Config) any { return c.Summary.Endpoint }, "https://s/api"},
 		{"SUMMARY_SERVICE_API_TOKEN=t", func(c *Config) any { return c.Summary.Token.Reveal() }, "t"},
@@ -571,6 +579,19 @@ func TestValues(t *testing.T) {
 	}
 }
 
+func TestWebhookURLs(t *testing.T) {
+	t.Parallel()
+	c := loadVars(t, "MEETD_WEBHOOK_URLS=https://a.example.org/hook?key=1, http://10.0.0.1:8080", "MEETD_WEBHOOK_SECRET="+webhookSecret)
+	var table bytes.Buffer
+	if err := c.WriteTable(&table); err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Equal(c.Outgoing.URLs, []Secret{"https://a.example.org/hook?key=1", "http://10.0.0.1:8080"}) || !c.Outgoing.Wanted() ||
+		!strings.Contains(table.String(), "https://a.example.org/hook?***,http://10.0.0.1:8080") {
+		t.Errorf("%d URLs: %s", len(c.Outgoing.URLs), table.String())
+	}
+}
+
 func TestFaults(t *testing.T) {
 	t.Parallel()
 	const algos = "RS256, RS384, RS512, ES256, ES384, ES512, HS256, HS384, HS512"
@@ -630,6 +651,26 @@ func TestFaults(t *testing.T) {
 		{[]string{"RECORDING_ENCODING_KEY_FRAME_INTERVAL_S=-1"}, "RECORDING_ENCODING_KEY_FRAME_INTERVAL_S: -1 is out of range; use 0 to 3600 seconds"},
 		{[]string{"RECORDING_ENCODING_KEY_FRAME_INTERVAL_S=inf"}, "RECORDING_ENCODING_KEY_FRAME_INTERVAL_S: +Inf is out of range; use 0 to 3600 seconds"},
 		{[]string{"MEETD_RECONCILE_PERIOD=0"}, "MEETD_RECONCILE_PERIOD: 0 is not a period; use 1 or more seconds"},
+		{
+			[]string{"MEETD_WEBHOOK_URLS=https://a.example.org"},
+			"MEETD_WEBHOOK_SECRET: it is not set, so nobody could tell our calls from others; make one with openssl rand -base64 32",
+		},
+		{
+			[]string{"MEETD_WEBHOOK_URLS=https://a.example.org", "MEETD_WEBHOOK_SECRET=short"},
+			"MEETD_WEBHOOK_SECRET: it is not 24 to 64 bytes in base64; make one with openssl rand -base64 32",
+		},
+		{
+			[]string{"MEETD_WEBHOOK_URLS=a.example.org/hook?key=1", "MEETD_WEBHOOK_SECRET=" + webhookSecret},
+			"MEETD_WEBHOOK_URLS: 'a.example.org/hook?***' is not a complete URL; write it as https:// or http://host",
+		},
+		{
+			[]string{"MEETD_WEBHOOK_URLS=https://u:p@a.example.org/hook?key=1", "MEETD_WEBHOOK_SECRET=" + webhookSecret},
+			"MEETD_WEBHOOK_URLS: 'https://u:***@a.example.org/hook?***' has a user in it; leave that out, the signature says who calls",
+		},
+		{
+			[]string{"MEETD_WEBHOOK_URLS=https://a.example.org,https://a.example.org", "MEETD_WEBHOOK_SECRET=" + webhookSecret},
+			"MEETD_WEBHOOK_URLS: 'https://a.example.org' is there twice; name it once",
+		},
 		{[]string{"SUMMARY_SERVICE_VERSION=3"}, "SUMMARY_SERVICE_VERSION: 3 is unknown; use 1 or 2"},
 		{[]string{"SUMMARY_SERVICE_VERSION=0"}, "SUMMARY_SERVICE_VERSION: 0 is unknown; use 1 or 2"},
 		{[]string{"SUMMARY_SERVICE_ENDPOINT=summary:8000/api"}, "SUMMARY_SERVICE_ENDPOINT: 'summary:8000/api' is not a complete URL; write it as https:// or http://host"},
@@ -802,6 +843,8 @@ func TestNoSecretIsPrinted(t *testing.T) {
 	}
 	vars["DATABASE_URL"] = "postgres://u:" + leak + "@h/n?sslpassword=" + leak
 	vars["OIDC_PROXY"] = "http://u:" + leak + "@proxy"
+	vars["MEETD_WEBHOOK_URLS"] = "https://h/hook?key=" + leak
+	vars["MEETD_WEBHOOK_SECRET"] = base64.StdEncoding.EncodeToString([]byte(leak + leak + leak + leak))
 
 	withURL := maps.Clone(vars)
 	delete(vars, "DATABASE_URL")
@@ -830,7 +873,7 @@ func TestNoSecretIsPrinted(t *testing.T) {
 		}
 		slog.New(slog.NewTextHandler(&out, nil)).Info("config", "config", c, "value", *c)
 		slog.New(slog.NewJSONHandler(&out, nil)).Info("config", "config", c, "value", *c)
-		for _, text := range []string{leak, fmt.Sprintf("%x", leak)} {
+		for _, text := range []string{leak, vars["MEETD_WEBHOOK_SECRET"], fmt.Sprintf("%x", leak)} {
 			if i := strings.Index(out.String(), text); i >= 0 {
 				t.Errorf("a secret is printed: …%q…", out.String()[max(0, i-80):i+40])
 			}

@@ -14,7 +14,7 @@ const webhookTimeout = 10 * time.Second
 
 // Outgoing is who is told what becomes of recordings (docs/events.md).
 type Outgoing struct {
-	URLs   []string // that are called; none: nobody is
+	URLs   []Secret // that are called, and may hold keys; none: nobody is
 	Secret Secret   // that calls are signed with
 	Token  Secret   // that who reads the events shows; empty: nobody can read them
 }
@@ -24,11 +24,16 @@ func (o Outgoing) Wanted() bool { return len(o.URLs) > 0 || o.Token != "" }
 
 func loadOutgoing(r *reader) Outgoing {
 	const urls, secret = "MEETD_WEBHOOK_URLS", "MEETD_WEBHOOK_SECRET"
-	parse := func(s string) ([]string, error) { return splitList(s, ","), nil }
-	show := func(list []string) string {
+	parse := func(s string) (list []Secret, err error) {
+		for _, u := range splitList(s, ",") {
+			list = append(list, Secret(u))
+		}
+		return list, nil
+	}
+	show := func(list []Secret) string {
 		shown := make([]string, len(list))
 		for i, u := range list {
-			shown[i] = withoutQuery(redactURL(u))
+			shown[i] = withoutKeys(u)
 		}
 		return showList(shown)
 	}
@@ -38,12 +43,12 @@ func loadOutgoing(r *reader) Outgoing {
 		Token:  r.secret("MEETD_EVENTS_TOKEN", ""),
 	}
 	for i, u := range o.URLs {
-		r.absoluteURL(urls, withoutQuery(u), "https", "http")
-		if parsed, err := url.Parse(u); err == nil && parsed.User != nil {
-			r.faultf("%s: %s has a user in it; leave that out, the signature says who calls", urls, quote(redactURL(withoutQuery(u))))
+		r.absoluteURL(urls, withoutKeys(u), "https", "http")
+		if parsed, err := url.Parse(u.Reveal()); err == nil && parsed.User != nil {
+			r.faultf("%s: %s has a user in it; leave that out, the signature says who calls", urls, quote(withoutKeys(u)))
 		}
 		if slices.Contains(o.URLs[:i], u) {
-			r.faultf("%s: %s is there twice; name it once", urls, quote(withoutQuery(u)))
+			r.faultf("%s: %s is there twice; name it once", urls, quote(withoutKeys(u)))
 		}
 	}
 	if len(o.URLs) == 0 {
@@ -57,24 +62,26 @@ func loadOutgoing(r *reader) Outgoing {
 	return o
 }
 
-// withoutQuery leaves out the part of a URL in which keys stand.
-func withoutQuery(address string) string {
-	if before, _, found := strings.Cut(address, "?"); found {
-		return before + "?" + mask
+// withoutKeys shows a URL but for those parts in which keys stand.
+func withoutKeys(address Secret) string {
+	before, _, found := strings.Cut(address.Reveal(), "?")
+	if found {
+		before += "?" + mask
 	}
-	return address
+	return redactURL(before)
 }
 
 // newWebhooks makes the client that calls, and names whom.
 func newWebhooks(o Outgoing, now func() time.Time) (client *webhook.Client, targets []string, err error) {
-	conf := webhook.Config{URLs: o.URLs, Timeout: webhookTimeout, Now: now}
+	conf := webhook.Config{Timeout: webhookTimeout, Now: now}
 	if len(o.URLs) > 0 {
 		if conf.Secret, err = webhook.ParseSecret(o.Secret.Reveal()); err != nil {
 			return nil, nil, err
 		}
 	}
 	for _, u := range o.URLs {
-		targets = append(targets, webhook.Target(u))
+		conf.URLs = append(conf.URLs, u.Reveal())
+		targets = append(targets, webhook.Target(u.Reveal()))
 	}
 	return webhook.New(conf), targets, nil
 }
