@@ -28,7 +28,7 @@ func (h HeldRoom) Administered(code string) (HeldRoom, error) {
 }
 
 // Rooms keeps rooms.
-type Rooms interface {
+type Rooms interface { //nolint:interfacebloat // one repository for one aggregate
 	// Create stores r and the owner's access with the given id. A taken slug is
 	// fault.Conflict with code "room_slug", a taken PIN one with "room_pin".
 	Create(ctx context.Context, r *room.Room, owner, accessID uuid.UUID) error

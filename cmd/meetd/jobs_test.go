@@ -41,7 +41,8 @@ func TestJobs(t *testing.T) {
 		err  string
 	}{
 		{
-			[]string{"jobs"}, 0,
+			[]string{"jobs"},
+			0,
 			[]string{
 				"ID  KIND        STATE      ATTEMPTS  NEXT                  SUBJECT                     LAST ERROR",
 				id("retryable") + "   mail_owner  retryable  3/3       2026-01-15T14:30:00Z  {\"recording\": \"retryable\"}  no answer of http://***@h/?***",
@@ -68,8 +69,10 @@ func TestJobs(t *testing.T) {
 		{[]string{"jobs", "cancel", id("available"), id("completed")}, 0, []string{id("available") + " is cancelled", id("completed") + " is completed"}, ""},
 		{[]string{"jobs", "retry", "--kind", "invite"}, 1, nil, "no job of the kind 'invite' was given up or waits for another try"},
 		{
-			[]string{"jobs", "retry", "--kind", "mail_owner"}, 0,
-			[]string{id("discarded") + " is available", id("retryable") + " is available", id("available") + " is available"}, "",
+			[]string{"jobs", "retry", "--kind", "mail_owner"},
+			0,
+			[]string{id("discarded") + " is available", id("retryable") + " is available", id("available") + " is available"},
+			"",
 		},
 		{[]string{"jobs"}, 0, []string{"ID"}, ""},
 	} {
