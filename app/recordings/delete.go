@@ -110,6 +110,9 @@ func (s *Service) remove(ctx context.Context, r ports.Repos, actor uuid.UUID, re
 			return err
 		}
 	}
+	if err := s.announceDeleted(ctx, r, now, reason, recs...); err != nil {
+		return err
+	}
 	return r.Recordings.Delete(ctx, recs...)
 }
 
