@@ -410,7 +410,9 @@ func TestRetentionInPages(t *testing.T) {
 	s.exec(t, `UPDATE meet_recording SET options = '[]' WHERE id IN (SELECT id FROM meet_recording ORDER BY created_at, id LIMIT 250)`) // cannot be read
 	s.exec(t, `INSERT INTO meetd.river_job (kind, args, max_attempts) VALUES ('purge_recordings', '{}', 1)`)
 	eventually(t, "all others are gone", func() bool { return s.count(t, `SELECT count(*) FROM meet_recording`) == 250 })
-	eventually(t, "it ends", func() bool { return s.count(t, `SELECT count(*) FROM meetd.river_job WHERE kind = 'purge_recordings' AND state = 'discarded'`) == 1 })
+	eventually(t, "it ends", func() bool {
+		return s.count(t, `SELECT count(*) FROM meetd.river_job WHERE kind = 'purge_recordings' AND state = 'discarded'`) == 1
+	})
 }
 
 // What is on hold cannot be deleted by anybody, nor with its room.
