@@ -26,6 +26,8 @@ type inviteArgs struct {
 
 func (inviteArgs) Kind() string { return "invite" }
 
+func (inviteArgs) InsertOpts() river.InsertOpts { return river.InsertOpts{Queue: mailQueue} }
+
 type invite struct {
 	river.WorkerDefaults[inviteArgs]
 	svc *rooms.Service

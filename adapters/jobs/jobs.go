@@ -28,6 +28,12 @@ import (
 // Schema is where River's tables are.
 const Schema = "meetd"
 
+// Servers that do not answer hold up only what is for them.
+const (
+	mailQueue    = "mail"     // what a mail server is asked
+	serviceQueue = "services" // what the summary and marketing services are asked
+)
+
 const (
 	jobTimeout = time.Minute         // of a job that sets none itself
 	givenUp    = 30 * 24 * time.Hour // is how long jobs stay that were given up
@@ -83,9 +89,9 @@ func New(pool *pgxpool.Pool, c Config, s Services, log *slog.Logger) (*Queue, er
 	river.AddWorker(workers, &marketingSignup{svc: s.Marketing})
 	river.AddWorker(workers, &deliver{svc: s.Outgoing})
 	river.AddWorker(workers, &purgeAnnouncements{svc: s.Outgoing})
-	queues := map[string]river.QueueConfig{
-		river.QueueDefault: {MaxWorkers: c.Workers},
-		deliverQueue:       {MaxWorkers: deliverWorkers},
+	queues := map[string]river.QueueConfig{deliverQueue: {MaxWorkers: deliverWorkers}}
+	for _, name := range []string{river.QueueDefault, mailQueue, serviceQueue} {
+		queues[name] = river.QueueConfig{MaxWorkers: c.Workers}
 	}
 	if c.Workers == 0 {
 		queues = nil

@@ -23,6 +23,10 @@ type marketingSignupArgs struct {
 
 func (marketingSignupArgs) Kind() string { return "marketing_signup" }
 
+func (marketingSignupArgs) InsertOpts() river.InsertOpts {
+	return river.InsertOpts{Queue: serviceQueue}
+}
+
 type marketingSignup struct {
 	river.WorkerDefaults[marketingSignupArgs]
 	svc *marketing.Service

@@ -50,6 +50,8 @@ type mailOwnerArgs struct {
 
 func (mailOwnerArgs) Kind() string { return "mail_owner" }
 
+func (mailOwnerArgs) InsertOpts() river.InsertOpts { return river.InsertOpts{Queue: mailQueue} }
+
 type mailOwner struct {
 	river.WorkerDefaults[mailOwnerArgs]
 	svc *recordings.Service
@@ -64,6 +66,8 @@ type summarizeArgs struct {
 }
 
 func (summarizeArgs) Kind() string { return "summarize" }
+
+func (summarizeArgs) InsertOpts() river.InsertOpts { return river.InsertOpts{Queue: serviceQueue} }
 
 type summarize struct {
 	river.WorkerDefaults[summarizeArgs]
