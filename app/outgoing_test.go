@@ -155,7 +155,7 @@ func (s *service) eventsOf(t *testing.T, query string, n int) (list []event, nex
 func TestEventsAreTold(t *testing.T) {
 	t.Parallel()
 	one, two := startListener(t, 200), startListener(t, 204)
-	s := telling(t, nil, one, two)
+	s := telling(t, map[string]string{"RECORDING_EXPIRATION_DAYS": "0"}, one, two)
 	ada := s.login(t, "ada")
 	saved, failed := s.recording(t, screen, "active", roles{ada: "owner"}), s.recording(t, transcript, "active", nil)
 	s.exec(t, `UPDATE meet_recording SET created_at = '2026-01-15T14:30:00.125Z' WHERE id = $1`, saved)
@@ -239,6 +239,44 @@ func TestFailuresAreTold(t *testing.T) {
 	}
 	if got := s.jobs(t, "deliver_event"); got != "" {
 		t.Errorf("nobody is to be called, and there are jobs: %s", got)
+	}
+}
+
+// A recording is deleted once, for one reason; those of a room all together. One
+// on hold is not, and nobody is told that it was.
+func TestDeletionsAreTold(t *testing.T) {
+	t.Parallel()
+	s := telling(t, nil)
+	ada := s.login(t, "ada")
+	asked := s.recording(t, screen, "aborted", roles{ada: "owner"})
+	var wg sync.WaitGroup
+	for range 20 {
+		wg.Go(func() { s.erase(t, ada, asked) })
+	}
+	wg.Wait()
+	old := s.recording(t, screen, "saved", nil)
+	s.exec(t, `UPDATE meet_recording SET created_at = now() - interval '8 days' WHERE id = $1`, old)
+	s.purge(t)
+	room := s.room(t, ada)
+	s.exec(t, `INSERT INTO meet_recording (id, created_at, updated_at, status, room_id, mode, options)
+		SELECT gen_random_uuid(), now(), now(), 'saved', $1, 'transcript', '{}' FROM generate_series(1, 3)`, room)
+	wantAnswer(t, "room", s.ask(t, ada, http.MethodDelete, "/api/v1.0/rooms/"+room.String()+"/", ""), 204, "")
+	held := s.recording(t, screen, "saved", roles{ada: "owner"})
+	s.putOnHold(t, held)
+	wantAnswer(t, "held", s.erase(t, ada, held), 403, "")
+	list, _ := s.eventsOf(t, "", 5)
+	for i, e := range list {
+		reason := slices.Concat([]string{"request", "expired"}, slices.Repeat([]string{"room"}, 3))[i]
+		if e.Type != "recording.deleted" || e.Reason != reason || e.Recording.Room.Slug != "room-"+e.Recording.Room.ID[:8] {
+			t.Errorf("told %+v, want a deletion: %s", e, reason)
+		}
+	}
+	if list[0].Recording.ID != asked.String() || list[0].Recording.Status != "aborted" || list[1].Recording.ID != old.String() ||
+		list[2].Recording.Room.ID != room.String() || list[2].Recording.ID == list[3].Recording.ID {
+		t.Errorf("told %+v", list)
+	}
+	if n := s.count(t, `SELECT count(*) FROM meetd.announcement`); n != 5 {
+		t.Errorf("%d events are written down", n)
 	}
 }
 
