@@ -93,7 +93,7 @@ func notifying(t *testing.T, envs ...map[string]string) *service {
 	t.Helper()
 	env := map[string]string{
 		"MEETD_RECORDING_VERIFY_OBJECT": "false", "RECORDING_DOWNLOAD_BASE_URL": "https://meet.example.org/recording",
-		"DJANGO_EMAIL_SUPPORT_EMAIL": "help@example.org", "RECORDING_EXPIRATION_DAYS": "7",
+		"DJANGO_EMAIL_SUPPORT_EMAIL": "help@example.org",
 	}
 	for _, e := range envs {
 		maps.Copy(env, e)

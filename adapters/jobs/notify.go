@@ -14,7 +14,7 @@ import (
 
 // noticeAttempts are about three days of River's back-off: a mail server or a
 // summary service may be away over a weekend.
-const noticeAttempts = 20
+const noticeAttempts = 17
 
 func (o *outbox) NotifyOf(_ context.Context, recordings ...uuid.UUID) error {
 	return o.note(notifyArgs{Recordings: recordings}, noticeAttempts)
