@@ -200,7 +200,7 @@ func TestNotifyFails(t *testing.T) {
 	if err := app.ListJobs(t.Context(), s.conf, app.JobOptions{Kind: "mail_owner", Limit: 10}, &said); err != nil {
 		t.Fatal(err)
 	}
-	if got := said.String(); strings.Count(got, "\n") != 2 || !strings.Contains(got, "mail_owner  cancelled  1/20      -     {") ||
+	if got := said.String(); strings.Count(got, "\n") != 2 || !strings.Contains(got, "mail_owner  cancelled  1/17      -     {") ||
 		!strings.Contains(got, refused.String()) || !strings.Contains(got, "550") {
 		t.Errorf("listed as\n%s", got)
 	}
