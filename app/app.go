@@ -85,10 +85,11 @@ func openPool(ctx context.Context, c Database) (*pgxpool.Pool, error) {
 	conf.MaxConns = int32(size) //nolint:gosec // a pool is small
 	conf.AfterConnect = func(ctx context.Context, c *pgx.Conn) error {
 		pgxuuid.Register(c.TypeMap()) // else every UUID goes through its text
-		// Where PostgreSQL overestimates a query it would compile it, each time anew,
-		// for longer than any of ours takes. Said after connecting, because poolers
-		// refuse what they do not know when a connection begins.
-		_, err := c.Exec(ctx, "SET jit = off")
+		// Our queries look a few rows up by indexes, whatever they are asked for: to
+		// plan one anew takes longer than to run it, and where PostgreSQL overestimates
+		// it, it would even compile it. Said after connecting, because poolers refuse
+		// what they do not know when a connection begins.
+		_, err := c.Exec(ctx, "SET jit = off; SET plan_cache_mode = force_generic_plan")
 		return err
 	}
 	pool, err := pgxpool.NewWithConfig(ctx, conf)

@@ -4,7 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"fmt"
-	"path/filepath"
+	"os"
 	"time"
 
 	"github.com/google/uuid"
@@ -29,7 +29,11 @@ type data struct {
 // seed makes a durable database with 100k saved recordings.
 func seed(ctx context.Context, b *bench) (*data, error) {
 	b.say("filling a database with %d recordings …", recordings)
-	server, err := pg.Start(ctx, pg.Options{Dir: filepath.Join(b.dir, "postgres"), Durable: true})
+	dir, err := os.MkdirTemp(b.dir, "postgres-") // another one for each benchmark
+	if err != nil {
+		return nil, fmt.Errorf("folder of the database: %w", err)
+	}
+	server, err := pg.Start(ctx, pg.Options{Dir: dir, Durable: true})
 	if err != nil {
 		return nil, fmt.Errorf("PostgreSQL: %w", err)
 	}

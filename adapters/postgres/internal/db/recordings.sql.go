@@ -110,12 +110,13 @@ FROM (
 CROSS JOIN LATERAL (
     SELECT
         r.status, r.mode, r.created_at, a.role, room.slug,
-        coalesce((
+        -- Most people have no teams, and need not pay for them.
+        CASE WHEN s.teams <> '{}' THEN coalesce((
             SELECT t.role FROM meet_recording_access t
             WHERE t.recording_id = r.id AND t.team > '' AND t.team = ANY(s.teams)
             ORDER BY array_position(ARRAY['owner', 'administrator'], t.role::text)
             LIMIT 1
-        ), '')::text AS team_role
+        ), '') ELSE '' END::text AS team_role
     FROM meetd.session s
     JOIN meet_user u ON u.id = s.user_id AND u.is_active
     LEFT JOIN meet_recording r ON r.id = q.id
