@@ -411,7 +411,7 @@ func TestRetentionInPages(t *testing.T) {
 	s.exec(t, `INSERT INTO meetd.river_job (kind, args, max_attempts) VALUES ('purge_recordings', '{}', 1)`)
 	eventually(t, "all others are gone", func() bool { return s.count(t, `SELECT count(*) FROM meet_recording`) == 250 })
 	eventually(t, "it ends", func() bool {
-		return s.count(t, `SELECT count(*) FROM meetd.river_job WHERE kind = 'purge_recordings' AND state NOT IN ('discarded', 'completed')`) == 0
+		return s.count(t, `SELECT count(*) FROM meetd.river_job WHERE kind = 'purge_recordings' AND state NOT IN ('discarded', 'completed', 'scheduled')`) == 0
 	})
 }
 

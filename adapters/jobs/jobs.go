@@ -35,6 +35,10 @@ const (
 )
 
 const (
+	// purgeDelay is how long after the start nothing is deleted: time for whoever
+	// started it with a wrong RECORDING_EXPIRATION_DAYS.
+	purgeDelay = 10 * time.Minute
+
 	jobTimeout = time.Minute         // of a job that sets none itself
 	givenUp    = 30 * 24 * time.Hour // is how long jobs stay that were given up
 )
@@ -112,7 +116,7 @@ func New(pool *pgxpool.Pool, c Config, s Services, log *slog.Logger) (*Queue, er
 			every(c.Reconcile, reconcileArgs{}),
 			every(time.Hour, purgeSessionsArgs{}),
 			every(time.Hour, purgeRoomsArgs{}),
-			every(time.Hour, purgeRecordingsArgs{}),
+			after(purgeDelay, time.Hour, purgeRecordingsArgs{}),
 			every(time.Hour, purgeAnnouncementsArgs{}),
 		},
 	})
@@ -125,11 +129,20 @@ func New(pool *pgxpool.Pool, c Config, s Services, log *slog.Logger) (*Queue, er
 // every makes a job periodic. One that is still waiting or running is not
 // queued again.
 func every(period time.Duration, args river.JobArgs) *river.PeriodicJob {
+	return after(0, period, args)
+}
+
+// after is every, with a delay before each.
+func after(delay, period time.Duration, args river.JobArgs) *river.PeriodicJob {
 	return river.NewPeriodicJob(river.PeriodicInterval(period), func() (river.JobArgs, *river.InsertOpts) {
-		return args, &river.InsertOpts{MaxAttempts: 1, UniqueOpts: river.UniqueOpts{ByState: []rivertype.JobState{
+		opts := river.InsertOpts{MaxAttempts: 1, UniqueOpts: river.UniqueOpts{ByState: []rivertype.JobState{
 			rivertype.JobStateAvailable, rivertype.JobStatePending, rivertype.JobStateRunning,
 			rivertype.JobStateRetryable, rivertype.JobStateScheduled,
 		}}}
+		if delay > 0 {
+			opts.ScheduledAt = time.Now().Add(delay) //nolint:forbidigo // the queue goes by the machine's clock
+		}
+		return args, &opts
 	}, &river.PeriodicJobOpts{RunOnStart: true})
 }
 
