@@ -105,7 +105,7 @@ func TestRecordingDelete(t *testing.T) {
 			wantAnswer(t, status, s.erase(t, ada, id), 204, "")
 			s.gone(t, st, keys)
 			s.exec(t, `UPDATE meet_recording SET options = '{}' WHERE id = $1`, id)
-			if n := s.count(t, `SELECT (SELECT count(*) FROM meetd.notice) + (SELECT count(*) FROM meetd.kept_event)
+			if n := s.count(t, `SELECT (SELECT count(*) FROM meetd.notice) + (SELECT count(*) FROM meetd.kept_event WHERE applied_at IS NULL)
 				+ (SELECT count(*) FROM meet_recording_access) + (SELECT count(*) FROM meetd.recording_state) + (SELECT count(*) FROM meet_recording)`); n != 3 {
 				t.Errorf("%s: %d rows are left, want those of the other recording", status, n)
 			}
