@@ -246,7 +246,7 @@ func TestFailuresAreTold(t *testing.T) {
 // on hold is not, and nobody is told that it was.
 func TestDeletionsAreTold(t *testing.T) {
 	t.Parallel()
-	s := telling(t, nil)
+	s := telling(t, map[string]string{"RECORDING_EXPIRATION_DAYS": "7"})
 	ada := s.login(t, "ada")
 	asked := s.recording(t, screen, "aborted", roles{ada: "owner"})
 	var wg sync.WaitGroup
