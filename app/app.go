@@ -73,6 +73,10 @@ func New(ctx context.Context, c *Config, log *slog.Logger, now func() time.Time)
 	return a, nil
 }
 
+// restIdle is how long a connection may have rested and still be taken unseen:
+// far less than a restart of PostgreSQL takes.
+const restIdle = 50 * time.Millisecond
+
 func openPool(ctx context.Context, c Database) (*pgxpool.Pool, error) {
 	conf, err := pgxpool.ParseConfig(c.DSN())
 	if err != nil {
@@ -92,6 +96,10 @@ func openPool(ctx context.Context, c Database) (*pgxpool.Pool, error) {
 		_, err := c.Exec(ctx, "SET jit = off; SET plan_cache_mode = force_generic_plan")
 		return err
 	}
+	// After a restart of the database all connections are dead, and nobody shall be
+	// told so who asks when it is up again. The pool looks after a second by itself,
+	// which is longer than a restart takes.
+	conf.ShouldPing = func(_ context.Context, p pgxpool.ShouldPingParams) bool { return p.IdleDuration > restIdle }
 	pool, err := pgxpool.NewWithConfig(ctx, conf)
 	if err != nil {
 		return nil, fmt.Errorf("the database cannot be opened: %w", err)

@@ -23,7 +23,7 @@ const (
 func (o *outbox) Deliver(_ context.Context, events ...uuid.UUID) error {
 	for _, event := range events {
 		for _, target := range o.targets {
-			if err := o.noteWith(deliverArgs{Event: event, Target: target}, river.InsertOpts{MaxAttempts: deliverAttempts, Queue: deliverQueue}); err != nil {
+			if err := o.note(deliverArgs{Event: event, Target: target}, deliverAttempts); err != nil {
 				return err
 			}
 		}
@@ -37,6 +37,8 @@ type deliverArgs struct {
 }
 
 func (deliverArgs) Kind() string { return "deliver_event" }
+
+func (deliverArgs) InsertOpts() river.InsertOpts { return river.InsertOpts{Queue: deliverQueue} }
 
 type deliver struct {
 	river.WorkerDefaults[deliverArgs]

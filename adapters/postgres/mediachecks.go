@@ -2,7 +2,6 @@ package postgres
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"github.com/google/uuid"
@@ -71,12 +70,6 @@ func (m *MediaChecks) answer(ctx context.Context, batch []*mediaCheck) {
 	ctx, cancel := context.WithTimeout(ctx, checkPatience)
 	defer cancel()
 	rows, err := q.MediaChecks(ctx, m.pool, arg)
-	if errors.Is(translate(err, "media check"), fault.Unavailable) && ctx.Err() == nil {
-		// After a restart of the database all connections are dead; a check changes
-		// nothing, so it can be asked again, on a new one.
-		m.pool.Reset()
-		rows, err = q.MediaChecks(ctx, m.pool, arg)
-	}
 	for _, row := range rows {
 		batch[row.N-1].set(row)
 	}
