@@ -63,7 +63,6 @@ type StorageEvent struct {
 	Bucket      string
 	Key         string // decoded name of the object; empty when it is not in the form this store sends
 	ContentType string // as told, or guessed from the name
-	Size        int64  // in bytes, as told, which some stores do wrongly; -1: not told
 	Sequencer   string // tells two events of one object apart; may be empty
 }
 

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -71,11 +70,10 @@ type subject struct {
 		Name *string `json:"name"`
 	} `json:"bucket"`
 	Object *struct {
-		Key         *string         `json:"key"`
-		ContentType *string         `json:"contentType"`
-		Size        json.RawMessage `json:"size"`
-		Sequencer   text            `json:"sequencer"`
-		ETag        text            `json:"eTag"`
+		Key         *string `json:"key"`
+		ContentType *string `json:"contentType"`
+		Sequencer   text    `json:"sequencer"`
+		ETag        text    `json:"eTag"`
 	} `json:"object"`
 }
 
@@ -169,18 +167,9 @@ func (r *reading) add(event string, s *subject, dialect Dialect) error {
 	}
 	r.events = append(r.events, ports.StorageEvent{
 		Created: created(event), Bucket: *s.Bucket.Name, Key: name, ContentType: kind,
-		Size: size(o.Size), Sequencer: string(o.Sequencer + o.ETag),
+		Sequencer: string(o.Sequencer + o.ETag),
 	})
 	return nil
-}
-
-// size reads a number, which Ceph's documentation writes as a text.
-func size(text []byte) int64 {
-	n, err := strconv.ParseInt(strings.Trim(string(text), `"`), 10, 64)
-	if err != nil || n < 0 {
-		return -1
-	}
-	return n
 }
 
 // text is a string of JSON; anything else, where nothing depends on it, is none.
