@@ -49,18 +49,7 @@ func (r recordings) Find(ctx context.Context, id uuid.UUID, u *user.User) (ports
 
 func (r recordings) List(ctx context.Context, u *user.User, offset, limit int) ([]ports.HeldRecording, int, error) {
 	teams := orNone(u.Teams)
-	var (
-		n    db.RecordingCountRow
-		rows []db.RecordingPageRow
-		err  error
-	)
-	if len(teams) > 0 {
-		n, err = q.RecordingCount(ctx, r.c, db.RecordingCountParams{UserID: u.ID, Teams: teams})
-	} else {
-		var own db.RecordingCountOwnRow
-		own, err = q.RecordingCountOwn(ctx, r.c, u.ID)
-		n = db.RecordingCountRow(own)
-	}
+	n, err := q.RecordingCount(ctx, r.c, db.RecordingCountParams{UserID: u.ID, Teams: teams})
 	if err != nil {
 		return nil, 0, translate(err, "recording")
 	}
@@ -69,6 +58,7 @@ func (r recordings) List(ctx context.Context, u *user.User, offset, limit int) (
 		return nil, count, nil
 	}
 	most, skip := int32(limit), int32(offset) //nolint:gosec // the caller has checked the page
+	var rows []db.RecordingPageRow
 	if among := walk(n.Held, n.Total, offset, limit); among > 0 {
 		newest, err := q.RecordingPageOfNewest(ctx, r.c, db.RecordingPageOfNewestParams{
 			UserID: u.ID, Teams: teams, Among: among, PageSize: most, Skip: skip,
@@ -81,7 +71,7 @@ func (r recordings) List(ctx context.Context, u *user.User, offset, limit int) (
 		}
 	}
 	if len(rows) < min(limit, count-offset) {
-		if rows, err = r.sorted(ctx, db.RecordingPageParams{UserID: u.ID, Teams: teams, PageSize: most, Skip: skip}); err != nil {
+		if rows, err = q.RecordingPage(ctx, r.c, db.RecordingPageParams{UserID: u.ID, Teams: teams, PageSize: most, Skip: skip}); err != nil {
 			return nil, 0, translate(err, "recording")
 		}
 	}
@@ -99,17 +89,4 @@ func (r recordings) List(ctx context.Context, u *user.User, offset, limit int) (
 		}
 	}
 	return out, count, nil
-}
-
-// sorted is a page for which all that somebody has is looked up and sorted.
-func (r recordings) sorted(ctx context.Context, p db.RecordingPageParams) ([]db.RecordingPageRow, error) {
-	if len(p.Teams) > 0 {
-		return q.RecordingPage(ctx, r.c, p)
-	}
-	own, err := q.RecordingPageOwn(ctx, r.c, db.RecordingPageOwnParams{UserID: p.UserID, PageSize: p.PageSize, Skip: p.Skip})
-	rows := make([]db.RecordingPageRow, len(own))
-	for i, row := range own {
-		rows[i] = db.RecordingPageRow(row)
-	}
-	return rows, err
 }

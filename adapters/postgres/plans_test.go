@@ -105,7 +105,7 @@ func TestListsScanNoTable(t *testing.T) {
 		}
 	}
 	for _, name := range []string{
-		"RecordingCount", "RecordingPage", "RecordingCountOwn", "RecordingPageOwn", "RecordingPageOfNewest", "RoomCount", "RoomList", "RoomListOfFirst",
+		"RecordingCount", "RecordingPage", "RecordingPageOfNewest", "RoomCount", "RoomList", "RoomListOfFirst",
 		"RecordingHeld", "RecordingsLockOfRoom", "RecordingsOutdated",
 	} {
 		query, ok := trace.last[name]

@@ -156,7 +156,7 @@ func (s *Service) summaryRequest(ctx context.Context, rec *recording.Recording, 
 		RoomID: rm.ID, RoomName: rm.Name, Language: rec.Language(), DownloadLink: s.link(rec.ID),
 	}
 	if s.collects(rec) {
-		r.MetadataKey = s.metadataKey(rec.ID)
+		r.MetadataKey = recording.MetadataKey(s.Config.Notification.MetadataFolder, rec.ID)
 		if r.MetadataURL, err = s.presign(ctx, r.MetadataKey); err != nil {
 			return r, err
 		}
@@ -177,11 +177,6 @@ func (s *Service) presign(ctx context.Context, key string) (string, error) {
 	return s.Presigner.Presign(ctx, ports.PresignRequest{
 		Method: http.MethodGet, Key: key, Expires: s.Config.Notification.URLExpiry, At: s.Now(),
 	})
-}
-
-// metadataKey is where the agent that collects metadata leaves them.
-func (s *Service) metadataKey(id uuid.UUID) string {
-	return recording.MetadataKey(s.Config.Notification.MetadataFolder, id)
 }
 
 // link is where a browser finds the recording.

@@ -182,35 +182,6 @@ CROSS JOIN LATERAL (
 ) x
 ORDER BY p.created_at DESC, p.id DESC;
 
--- name: RecordingCountOwn :one
--- RecordingCount for somebody without teams.
-SELECT
-    count(*) AS held,
-    (SELECT greatest(c.reltuples, 0)::bigint FROM pg_catalog.pg_class c WHERE c.oid = 'meet_recording'::regclass)::bigint AS total
-FROM meet_recording_access WHERE user_id = sqlc.arg(user_id)::uuid;
-
--- name: RecordingPageOwn :many
--- RecordingPage for somebody without teams. PostgreSQL plans these anew for each
--- page, which takes longer than to find it: the less there is to plan, the better.
-SELECT
-    x.id, x.created_at, x.updated_at, x.status, x.mode, x.options, x.room_id, x.name, x.slug, x.access_level
-FROM (
-    SELECT k.recording_id AS id, f.created_at
-    FROM (
-        SELECT a.recording_id FROM meet_recording_access a WHERE a.user_id = sqlc.arg(user_id)::uuid
-    ) k
-    CROSS JOIN LATERAL (SELECT c.created_at FROM meet_recording c WHERE c.id = k.recording_id LIMIT 1) f
-    ORDER BY f.created_at DESC, k.recording_id DESC
-    LIMIT sqlc.arg(page_size) OFFSET sqlc.arg(skip)
-) p
-CROSS JOIN LATERAL (
-    SELECT r.id, r.created_at, r.updated_at, r.status, r.mode, r.options, r.room_id, room.name, room.slug, room.access_level
-    FROM meet_recording r JOIN meet_room room ON room.resource_id = r.room_id
-    WHERE r.id = p.id
-    LIMIT 1
-) x
-ORDER BY p.created_at DESC, p.id DESC;
-
 -- name: RecordingPageOfNewest :many
 -- The same page for somebody who has very many: the newest recordings of all are
 -- walked until the page is full. It is not full when too few of them are his.

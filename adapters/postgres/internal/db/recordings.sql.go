@@ -263,26 +263,6 @@ func (q *Queries) RecordingCount(ctx context.Context, db DBTX, arg RecordingCoun
 	return i, err
 }
 
-const recordingCountOwn = `-- name: RecordingCountOwn :one
-SELECT
-    count(*) AS held,
-    (SELECT greatest(c.reltuples, 0)::bigint FROM pg_catalog.pg_class c WHERE c.oid = 'meet_recording'::regclass)::bigint AS total
-FROM meet_recording_access WHERE user_id = $1::uuid
-`
-
-type RecordingCountOwnRow struct {
-	Held  int64
-	Total int64
-}
-
-// RecordingCount for somebody without teams.
-func (q *Queries) RecordingCountOwn(ctx context.Context, db DBTX, userID uuid.UUID) (RecordingCountOwnRow, error) {
-	row := db.QueryRow(ctx, recordingCountOwn, userID)
-	var i RecordingCountOwnRow
-	err := row.Scan(&i.Held, &i.Total)
-	return i, err
-}
-
 const recordingGet = `-- name: RecordingGet :one
 SELECT r.id, r.created_at, r.updated_at, r.status, r.worker_id, r.room_id, r.mode, r.options, r.external_process_id, s.egress, s.unsure
 FROM meet_recording r LEFT JOIN meetd.recording_state s ON s.recording_id = r.id
@@ -634,79 +614,6 @@ func (q *Queries) RecordingPageOfNewest(ctx context.Context, db DBTX, arg Record
 	var items []RecordingPageOfNewestRow
 	for rows.Next() {
 		var i RecordingPageOfNewestRow
-		if err := rows.Scan(
-			&i.ID,
-			&i.CreatedAt,
-			&i.UpdatedAt,
-			&i.Status,
-			&i.Mode,
-			&i.Options,
-			&i.RoomID,
-			&i.Name,
-			&i.Slug,
-			&i.AccessLevel,
-		); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
-const recordingPageOwn = `-- name: RecordingPageOwn :many
-SELECT
-    x.id, x.created_at, x.updated_at, x.status, x.mode, x.options, x.room_id, x.name, x.slug, x.access_level
-FROM (
-    SELECT k.recording_id AS id, f.created_at
-    FROM (
-        SELECT a.recording_id FROM meet_recording_access a WHERE a.user_id = $1::uuid
-    ) k
-    CROSS JOIN LATERAL (SELECT c.created_at FROM meet_recording c WHERE c.id = k.recording_id LIMIT 1) f
-    ORDER BY f.created_at DESC, k.recording_id DESC
-    LIMIT $3 OFFSET $2
-) p
-CROSS JOIN LATERAL (
-    SELECT r.id, r.created_at, r.updated_at, r.status, r.mode, r.options, r.room_id, room.name, room.slug, room.access_level
-    FROM meet_recording r JOIN meet_room room ON room.resource_id = r.room_id
-    WHERE r.id = p.id
-    LIMIT 1
-) x
-ORDER BY p.created_at DESC, p.id DESC
-`
-
-type RecordingPageOwnParams struct {
-	UserID   uuid.UUID
-	Skip     int32
-	PageSize int32
-}
-
-type RecordingPageOwnRow struct {
-	ID          uuid.UUID
-	CreatedAt   time.Time
-	UpdatedAt   time.Time
-	Status      string
-	Mode        string
-	Options     json.RawMessage
-	RoomID      uuid.UUID
-	Name        string
-	Slug        *string
-	AccessLevel string
-}
-
-// RecordingPage for somebody without teams. PostgreSQL plans these anew for each
-// page, which takes longer than to find it: the less there is to plan, the better.
-func (q *Queries) RecordingPageOwn(ctx context.Context, db DBTX, arg RecordingPageOwnParams) ([]RecordingPageOwnRow, error) {
-	rows, err := db.Query(ctx, recordingPageOwn, arg.UserID, arg.Skip, arg.PageSize)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var items []RecordingPageOwnRow
-	for rows.Next() {
-		var i RecordingPageOwnRow
 		if err := rows.Scan(
 			&i.ID,
 			&i.CreatedAt,
