@@ -161,6 +161,8 @@ func TestMediaDecision(t *testing.T) {
 	t.Parallel()
 	s, film := startWithFilms(t, map[string]string{"RECORDING_EXPIRATION_DAYS": "7"})
 	owner, admin, member, other := s.login(t, "owner"), s.login(t, "admin"), s.login(t, "member"), s.login(t, "other")
+	// At its start the service forgets sessions that are over; this one is to stay.
+	eventually(t, "the start is done", func() bool { return s.jobs(t, "purge_sessions") == "completed" })
 	disabled, over := s.login(t, "disabled"), s.login(t, "over")
 	everybody := roles{owner: "owner", admin: "administrator", member: "member", disabled: "owner", over: "owner"}
 	saved := film(t, screen, "saved", everybody)
