@@ -422,6 +422,8 @@ func TestAddresses(t *testing.T) {
 				switch {
 				case p.cleans && got.Status == http.StatusOK && string(got.Body) == "my own film": // by another name
 				case p.name == "caddy" && got.Status == http.StatusOK && len(got.Body) == 0 && name == "absolute, foreign host":
+				// meetd refuses and hangs up before it has read all, which Caddy may take for a fault.
+				case p.name == "caddy" && got.Status == http.StatusBadGateway && len(got.Body) == 0 && name == "longer":
 				case got.Status < 400 || got.Status >= 500 || bytes.Contains(got.Body, []byte("victim")) || bytes.Contains(got.Body, []byte("film")):
 					t.Errorf("%d %.300s", got.Status, got.Body)
 				}
