@@ -1,6 +1,7 @@
 package app_test
 
 import (
+	"context"
 	"errors"
 	"io"
 	"log/slog"
@@ -13,6 +14,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 
 	"meetd/adapters/jobs"
 )
@@ -72,8 +74,9 @@ func (s *service) signUp(t *testing.T, account uuid.UUID, commit bool) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	outbox := queue.Outbox(tx)
-	if err := errors.Join(outbox.SignUpForMarketing(t.Context(), account), outbox.Flush(t.Context())); err != nil {
+	noted, flush := queue.Outbox()
+	begun := func(context.Context) (pgx.Tx, error) { return tx, nil }
+	if err := errors.Join(noted.SignUpForMarketing(t.Context(), account), flush(t.Context(), begun)); err != nil {
 		t.Fatal(err)
 	}
 	if !commit {

@@ -43,9 +43,11 @@ func Kept(source EventSource, subject, mark string, said any) (KeptEvent, error)
 // Events keeps what other servers said: what was applied as a record of it, and
 // what arrived too early until it can be applied.
 type Events interface {
-	// Keep writes events down as waiting, or as applied, and tells how many are
-	// new; a second delivery changes nothing.
-	Keep(ctx context.Context, now time.Time, applied bool, events ...KeptEvent) (fresh int, err error)
+	// Keep writes events down as waiting, or as applied; a second delivery changes
+	// nothing.
+	Keep(ctx context.Context, now time.Time, applied bool, events ...KeptEvent) error
+	// First writes an event down as applied and tells whether it is new.
+	First(ctx context.Context, now time.Time, event KeptEvent) (bool, error)
 	// Waiting locks and lists what is kept for a subject, oldest first.
 	Waiting(ctx context.Context, source EventSource, subject string) ([]KeptEvent, error)
 	// Subjects lists up to limit subjects that something waits for, received at

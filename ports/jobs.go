@@ -48,10 +48,3 @@ type Jobs interface { //nolint:interfacebloat // all that a transaction can ask 
 	// Invite sends an invitation, and gives up after some hours.
 	Invite(ctx context.Context, i Invitation) error
 }
-
-// Outbox is the job queue of one transaction.
-type Outbox interface {
-	Jobs
-	// Flush stores what was noted. It is called at the end of the transaction.
-	Flush(ctx context.Context) error
-}

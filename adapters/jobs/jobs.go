@@ -171,24 +171,29 @@ func (q *Queue) Stop(ctx context.Context) error {
 	return nil
 }
 
-// Outbox notes jobs in a transaction: they exist when it commits.
-func (q *Queue) Outbox(tx pgx.Tx) ports.Outbox {
-	return &outbox{client: q.client, tx: tx, targets: q.targets}
+// Outbox gives what notes the jobs of a transaction, and what stores them, if there
+// are any, in the one that begun gives: they exist when it commits.
+func (q *Queue) Outbox() (jobs ports.Jobs, flush func(ctx context.Context, begun func(context.Context) (pgx.Tx, error)) error) {
+	o := &outbox{client: q.client, targets: q.targets}
+	return o, o.flush
 }
 
 // outbox gathers the jobs of one transaction, so that many cost one round trip.
 type outbox struct {
 	client  *river.Client[pgx.Tx]
-	tx      pgx.Tx
 	noted   []river.InsertManyParams
 	targets []string
 }
 
-func (o *outbox) Flush(ctx context.Context) error {
+func (o *outbox) flush(ctx context.Context, begun func(context.Context) (pgx.Tx, error)) error {
 	if len(o.noted) == 0 {
 		return nil
 	}
-	if _, err := o.client.InsertManyTx(ctx, o.tx, o.noted); err != nil {
+	tx, err := begun(ctx)
+	if err != nil {
+		return fmt.Errorf("note jobs: %w", err)
+	}
+	if _, err := o.client.InsertManyTx(ctx, tx, o.noted); err != nil {
 		return fmt.Errorf("note jobs: %w", err)
 	}
 	o.noted = nil

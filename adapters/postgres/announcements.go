@@ -24,7 +24,7 @@ func (r announcements) Add(ctx context.Context, at time.Time, list ...ports.Anno
 		arg.Recordings = append(arg.Recordings, a.Recording)
 		arg.Payloads = append(arg.Payloads, string(a.Body))
 	}
-	return translate(q.AnnouncementsAdd(ctx, r.c, arg), "announcement")
+	return translate(q.AnnouncementsAdd(ctx, later(r.c), arg), "announcement")
 }
 
 func (r announcements) Body(ctx context.Context, event uuid.UUID) ([]byte, error) {

@@ -10,10 +10,20 @@ import (
 
 type events struct{ c conn }
 
-func (r events) Keep(ctx context.Context, now time.Time, applied bool, kept ...ports.KeptEvent) (int, error) {
+func (r events) Keep(ctx context.Context, now time.Time, applied bool, kept ...ports.KeptEvent) error {
 	if len(kept) == 0 {
-		return 0, nil
+		return nil
 	}
+	_, err := q.EventsKeep(ctx, later(r.c), keep(now, applied, kept))
+	return translate(err, "event")
+}
+
+func (r events) First(ctx context.Context, now time.Time, e ports.KeptEvent) (bool, error) {
+	n, err := q.EventsKeep(ctx, r.c, keep(now, true, []ports.KeptEvent{e}))
+	return n > 0, translate(err, "event")
+}
+
+func keep(now time.Time, applied bool, kept []ports.KeptEvent) db.EventsKeepParams {
 	arg := db.EventsKeepParams{ReceivedAt: now}
 	if applied {
 		arg.AppliedAt = &now
@@ -24,8 +34,7 @@ func (r events) Keep(ctx context.Context, now time.Time, applied bool, kept ...p
 		arg.Subjects = append(arg.Subjects, e.Subject)
 		arg.Payloads = append(arg.Payloads, string(e.Payload))
 	}
-	n, err := q.EventsKeep(ctx, r.c, arg)
-	return int(n), translate(err, "event")
+	return arg
 }
 
 func (r events) Waiting(ctx context.Context, source ports.EventSource, subject string) ([]ports.KeptEvent, error) {

@@ -83,12 +83,12 @@ func (r recordings) Save(ctx context.Context, now time.Time, changed ...*recordi
 		rows.UpdatedAts = append(rows.UpdatedAts, rec.UpdatedAt)
 	}
 	if len(rows.Ids) > 0 {
-		if err := q.RecordingsSet(ctx, r.c, rows); err != nil {
+		if err := q.RecordingsSet(ctx, later(r.c), rows); err != nil {
 			return translate(err, "recording")
 		}
 	}
 	if len(states.Ids) > 0 {
-		return translate(q.RecordingStatesSet(ctx, r.c, states), "recording")
+		return translate(q.RecordingStatesSet(ctx, later(r.c), states), "recording")
 	}
 	return nil
 }

@@ -23,11 +23,12 @@ type conn interface {
 
 var q = db.New()
 
-// Store is the database. Outbox gives the job queue that belongs to a
-// transaction; a program that notes no jobs leaves it nil.
+// Store is the database.
 type Store struct {
-	Pool   *pgxpool.Pool
-	Outbox func(pgx.Tx) ports.Outbox
+	Pool *pgxpool.Pool
+	// Outbox gives what notes the jobs of one transaction, and what stores them in
+	// the transaction that begun gives. A program that notes no jobs leaves it nil.
+	Outbox func() (jobs ports.Jobs, flush func(ctx context.Context, begun func(context.Context) (pgx.Tx, error)) error)
 }
 
 var _ ports.Store = (*Store)(nil)
@@ -37,19 +38,29 @@ func (s *Store) Repos() ports.Repos { return repos(s.Pool) }
 
 // InTx runs fn in one transaction.
 func (s *Store) InTx(ctx context.Context, fn func(ports.Repos) error) error {
-	err := pgx.BeginFunc(ctx, s.Pool, func(tx pgx.Tx) error {
-		r := repos(tx)
-		if s.Outbox == nil {
-			return fn(r)
-		}
-		jobs := s.Outbox(tx)
-		r.Jobs = jobs
-		if err := fn(r); err != nil {
-			return err
-		}
-		return jobs.Flush(ctx)
-	})
-	return translate(err, "transaction")
+	return translate(s.inTx(ctx, fn), "transaction")
+}
+
+func (s *Store) inTx(ctx context.Context, fn func(ports.Repos) error) error {
+	c, err := s.Pool.Acquire(ctx)
+	if err != nil {
+		return err //nolint:wrapcheck // InTx does
+	}
+	defer c.Release()
+	t := newTransaction(c.Conn())
+	defer t.rollback(ctx)
+	r := repos(t)
+	flush := func(context.Context, func(context.Context) (pgx.Tx, error)) error { return nil }
+	if s.Outbox != nil {
+		r.Jobs, flush = s.Outbox()
+	}
+	if err := fn(r); err != nil {
+		return err
+	}
+	if err := flush(ctx, t.begun); err != nil {
+		return err
+	}
+	return t.commit(ctx)
 }
 
 // Ping reports whether the database answers.

@@ -75,8 +75,8 @@ func (s *Service) once(ctx context.Context, e ports.ConferenceEvent, fn func(por
 		return err
 	}
 	return s.Store.InTx(ctx, func(r ports.Repos) error {
-		fresh, err := r.Events.Keep(ctx, s.Now(), true, kept)
-		if err != nil || fresh == 0 {
+		first, err := r.Events.First(ctx, s.Now(), kept)
+		if err != nil || !first {
 			return err
 		}
 		return fn(r)

@@ -140,8 +140,7 @@ func (s *Service) commit(ctx context.Context, facts []*fact) error {
 		if err := s.announceEnds(ctx, r, now, changed...); err != nil {
 			return err
 		}
-		_, err = r.Events.Keep(ctx, now, true, events...)
-		return err
+		return r.Events.Keep(ctx, now, true, events...)
 	})
 }
 

@@ -97,8 +97,7 @@ func (s *Service) observe(ctx context.Context, id uuid.UUID, e ports.KeptEvent, 
 
 // keep writes an event down until it can be applied.
 func (s *Service) keep(ctx context.Context, e ports.KeptEvent) error {
-	_, err := s.Store.Repos().Events.Keep(ctx, s.Now(), false, e)
-	return err
+	return s.Store.Repos().Events.Keep(ctx, s.Now(), false, e)
 }
 
 // processFact is what is kept of a call of the summary service.
