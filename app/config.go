@@ -50,6 +50,8 @@ type Config struct {
 	// Warnings are sentences about what is configured but will not work, to be
 	// logged at start.
 	Warnings []string
+	// Unread says of variables that are set that they have no effect, and why.
+	Unread []string
 
 	settings []Setting
 }
@@ -64,6 +66,7 @@ type Profile struct {
 	CSRFTrustedOrigins []string
 	CORS               CORS
 	SecretKey          Secret // never empty
+	SilencedChecks     []string
 
 	SessionCookieName   string
 	SecureCookies       bool   // session and CSRF cookie
@@ -354,7 +357,7 @@ func load(lookup func(string) (string, bool), readFile func(string) ([]byte, err
 	if len(r.faults) > 0 {
 		return nil, errors.Join(r.faults...)
 	}
-	c.settings, c.Warnings = r.settings, r.warnings
+	c.settings, c.Warnings, c.Unread = r.settings, r.warnings, unread(lookup)
 	return c, nil
 }
 
@@ -440,6 +443,7 @@ func loadProfile(r *reader, podAddress func() []string) Profile {
 	if p.SecretKey = r.secret("DJANGO_SECRET_KEY", key); p.SecretKey == "" {
 		r.faultf("DJANGO_SECRET_KEY: it is empty; set it or DJANGO_SECRET_KEY_FILE to a long random text")
 	}
+	p.SilencedChecks = r.list("DJANGO_SILENCED_SYSTEM_CHECKS")
 	p.AllowedHosts = r.list("DJANGO_ALLOWED_HOSTS")
 	switch {
 	case production:

@@ -539,6 +539,7 @@ func TestValues(t *testing.T) {
 		{"RECORDING_ENCODING_KEY_FRAME_INTERVAL_S=2.5", func(c *Config) any { return c.Recording.Encoding.KeyFrameInterval }, 2500 * time.Millisecond},
 		{"RECORDING_DOWNLOAD_BASE_URL=https://d", func(c *Config) any { return c.Recording.DownloadBaseURL }, "https://d"},
 		{"SCREEN_RECORDING_BASE_URL=https://s", func(c *Config) any { return c.Recording.DownloadBaseURL }, "https://s"},
+		{"DJANGO_SILENCED_SYSTEM_CHECKS=a,b", func(c *Config) any { return c.Profile.SilencedChecks }, []string{"a", "b"}},
 		{"MEETD_JOB_WORKERS=0", func(c *Config) any { return c.Server.JobWorkers }, 0},
 		{"MEETD_STORAGE_EVENT_TOLERANT=1", func(c *Config) any { return c.Recording.StorageEventTolerant }, true},
 		{"MEETD_RECORDING_VERIFY_OBJECT=0", func(c *Config) any { return c.Recording.VerifyObject }, false},

@@ -20,6 +20,7 @@ Commands:
   serve                  answer HTTP and work on jobs
   migrate                bring the database to what this version needs
   config                 show the effective configuration; secrets are masked
+  check                  name what is risky about it, and what to do
   createsuperuser        let somebody use the administration
   end-sessions           log somebody out everywhere
   hold                   keep a recording from being deleted
@@ -46,7 +47,7 @@ func run(ctx context.Context, args []string, lookup func(string) (string, bool),
 		command = args[0]
 	}
 	commands := map[string]func(context.Context, *app.Config, []string, io.Writer, io.Writer) error{
-		"serve": serve, "migrate": migrate, "config": showConfig,
+		"serve": serve, "migrate": migrate, "config": showConfig, "check": check,
 		"createsuperuser": createSuperuser, "end-sessions": endSessions,
 		"hold": hold, "release": release, "holds": listHolds,
 		"jobs": jobs, "merge-duplicate-users": mergeUsers, "unmerge-users": unmergeUsers,
@@ -119,8 +120,13 @@ func migrate(ctx context.Context, c *app.Config, args []string, stdout, stderr i
 }
 
 func showConfig(_ context.Context, c *app.Config, args []string, stdout, stderr io.Writer) error {
-	if err := parse(flag.NewFlagSet("meetd config", flag.ContinueOnError), args, stderr); err != nil {
+	set := flag.NewFlagSet("meetd config", flag.ContinueOnError)
+	docs := set.Bool("docs", false, "explain all variables instead, in Markdown")
+	if err := parse(set, args, stderr); err != nil {
 		return err
+	}
+	if *docs {
+		return c.WriteDocs(stdout)
 	}
 	return c.WriteTable(stdout)
 }
