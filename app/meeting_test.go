@@ -253,6 +253,12 @@ func (s *service) shows(t *testing.T, as account, token, path, body string) answ
 	return s.request(t, as, http.MethodPost, path, body, header)
 }
 
+func (l *liveKit) CreateRoom(_ context.Context, r *lk.CreateRoomRequest) (*lk.Room, error) {
+	l.lock.Lock()
+	defer l.lock.Unlock()
+	return &lk.Room{Name: r.GetName()}, l.ask("open", r.GetName())
+}
+
 func (l *liveKit) DeleteRoom(_ context.Context, r *lk.DeleteRoomRequest) (*lk.DeleteRoomResponse, error) {
 	l.lock.Lock()
 	defer l.lock.Unlock()

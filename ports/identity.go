@@ -47,3 +47,14 @@ type IdentityProvider interface {
 	// not check out, fault.Upstream when the provider's keys cannot be had.
 	Logout(ctx context.Context, token string) (Logout, error)
 }
+
+// Inspection is what a provider says of itself.
+type Inspection struct {
+	Discovered  bool     // it has a discovery document, and we know where
+	Differences []string // between that and our settings, a sentence each
+	Keys        int      // that fit the algorithm of its ID tokens; -1: none are needed
+	// SecretRefused: it does not take our client secret. Some providers look at
+	// the code first, and then never say so.
+	SecretRefused bool
+	At            time.Time // its clock; zero: not told
+}

@@ -2,6 +2,7 @@ package livekit
 
 import (
 	"context"
+	"time"
 
 	"github.com/livekit/protocol/auth"
 	lk "github.com/livekit/protocol/livekit"
@@ -117,6 +118,17 @@ func (c *Client) Among(ctx context.Context, rooms []string) (map[string]bool, er
 		open[r.GetName()] = true
 	}
 	return open, nil
+}
+
+// Open opens a LiveKit room in which nobody is.
+func (c *Client) Open(ctx context.Context, room string) error {
+	ctx, cancel, err := c.with(ctx, &auth.VideoGrant{RoomCreate: true})
+	if err != nil {
+		return err
+	}
+	defer cancel()
+	_, err = c.rooms.CreateRoom(ctx, &lk.CreateRoomRequest{Name: room, EmptyTimeout: uint32(time.Minute / time.Second)})
+	return translate(err, "CreateRoom")
 }
 
 // Close deletes a LiveKit room.

@@ -75,6 +75,23 @@ func (s *Sender) post(ctx context.Context, l letter, address func(*mail.Msg) err
 	return s.send(ctx, m)
 }
 
+// Check logs in at the mail server and leaves again.
+func (s *Sender) Check(ctx context.Context) error {
+	client, err := mail.NewClient(s.c.Host, s.c.options()...)
+	if err != nil {
+		return fmt.Errorf("SMTP: %w", err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, s.c.Timeout)
+	defer cancel()
+	if err := client.DialWithContext(ctx); err != nil {
+		return fmt.Errorf("the mail server: %w", err)
+	}
+	if err := client.Close(); err != nil {
+		return fmt.Errorf("the mail server: %w", err)
+	}
+	return nil
+}
+
 func (s *Sender) send(ctx context.Context, m *mail.Msg) error {
 	m.SetDate()
 	m.SetMessageID()

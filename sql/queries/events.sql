@@ -23,3 +23,9 @@ UPDATE meetd.kept_event SET applied_at = $3 WHERE source = $1 AND event_id = $2;
 
 -- name: EventDeleteOld :execrows
 DELETE FROM meetd.kept_event WHERE received_at < $1;
+
+-- name: EventHeard :one
+SELECT EXISTS (SELECT 1 FROM meetd.kept_event WHERE source = $1 AND subject = $2);
+
+-- name: Clock :one
+SELECT clock_timestamp()::timestamptz;

@@ -11,6 +11,17 @@ import (
 	"time"
 )
 
+const clock = `-- name: Clock :one
+SELECT clock_timestamp()::timestamptz
+`
+
+func (q *Queries) Clock(ctx context.Context, db DBTX) (time.Time, error) {
+	row := db.QueryRow(ctx, clock)
+	var column_1 time.Time
+	err := row.Scan(&column_1)
+	return column_1, err
+}
+
 const eventApplied = `-- name: EventApplied :exec
 UPDATE meetd.kept_event SET applied_at = $3 WHERE source = $1 AND event_id = $2
 `
@@ -36,6 +47,22 @@ func (q *Queries) EventDeleteOld(ctx context.Context, db DBTX, receivedAt time.T
 		return 0, err
 	}
 	return result.RowsAffected(), nil
+}
+
+const eventHeard = `-- name: EventHeard :one
+SELECT EXISTS (SELECT 1 FROM meetd.kept_event WHERE source = $1 AND subject = $2)
+`
+
+type EventHeardParams struct {
+	Source  string
+	Subject string
+}
+
+func (q *Queries) EventHeard(ctx context.Context, db DBTX, arg EventHeardParams) (bool, error) {
+	row := db.QueryRow(ctx, eventHeard, arg.Source, arg.Subject)
+	var exists bool
+	err := row.Scan(&exists)
+	return exists, err
 }
 
 const eventSubjectsWaiting = `-- name: EventSubjectsWaiting :many
