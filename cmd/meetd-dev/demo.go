@@ -134,6 +134,12 @@ func (d *demo) play() {
 	d.step("the ingress gets signed headers for Ada", d.ingress(ada, id))
 	d.step("Ada's access is revoked", d.exec("DELETE FROM meet_recording_access WHERE recording_id = $1", id))
 	d.step("refused: her access was revoked a moment ago (403)", ada.call("GET", file, nil, 403, nil))
+	var found strings.Builder
+	err = app.Doctor(d.ctx, d.conf, "", time.Minute, time.Now, &found)
+	if err != nil {
+		err = fmt.Errorf("%w:\n%s", err, found.String())
+	}
+	d.step("meetd doctor finds nothing wrong", err)
 	d.step("Ada logs out", ada.logout(d.base))
 	d.step("refused: she is nobody now (401)", ada.call("GET", d.base+"/api/v1.0/users/me/", nil, 401, nil))
 }

@@ -81,6 +81,7 @@ type world struct {
 	log      io.Writer // of the service; nil: out
 
 	stack *devstack.Stack
+	conf  *app.Config
 	app   *app.App
 }
 
@@ -106,6 +107,7 @@ func (w *world) start(ctx context.Context, l net.Listener, o devstack.Options) e
 	if log == nil {
 		log = w.out
 	}
+	w.conf = conf
 	w.app, err = app.New(ctx, conf, app.NewLogger(log, conf.Log), time.Now)
 	return err
 }
