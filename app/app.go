@@ -30,6 +30,7 @@ import (
 	"meetd/app/diagnostics"
 	"meetd/app/dialin"
 	"meetd/app/entry"
+	"meetd/app/files"
 	"meetd/app/media"
 	"meetd/app/moderation"
 	"meetd/app/outgoing"
@@ -221,10 +222,11 @@ func build(ctx context.Context, c *Config, pool *pgxpool.Pool, log *slog.Logger,
 		Now:      now,
 		Log:      log,
 	}
+	fileSvc := &files.Service{Store: store, Objects: bucket, Config: c.Files, Now: now}
 	services := jobs.Services{
 		Accounts: accountSvc, Rooms: roomSvc, Entry: entrySvc, Recordings: recordingSvc,
 		DialIn: dialInSvc, Diagnostics: diagnosticsSvc, Marketing: newMarketing(c.Marketing, store, log),
-		Outgoing: outgoingSvc,
+		Outgoing: outgoingSvc, Files: fileSvc,
 	}
 	queue, err := jobs.New(pool, jobs.Config{
 		Workers: c.Server.JobWorkers, Reconcile: c.Recording.ReconcilePeriod, Targets: targets,

@@ -21,6 +21,8 @@ import (
 	"time"
 
 	"meetd/adapters/oidc"
+	"meetd/app/files"
+	"meetd/domain/file"
 	"meetd/ports"
 )
 
@@ -34,6 +36,7 @@ type Config struct {
 	Log       Log
 	S3        S3
 	Media     Media
+	Files     files.Config
 	OIDC      OIDC
 	LiveKit   LiveKit
 	Rooms     Rooms
@@ -340,6 +343,7 @@ func load(lookup func(string) (string, bool), readFile func(string) ([]byte, err
 		Log:       loadLog(r),
 		S3:        loadS3(r),
 		Media:     loadMedia(r),
+		Files:     loadFiles(r),
 		OIDC:      loadOIDC(r),
 		LiveKit:   loadLiveKit(r),
 		Rooms:     loadRooms(r),
@@ -959,6 +963,17 @@ func loadRooms(r *reader) Rooms {
 		r.faultf("ROOM_TELEPHONY_PIN_LENGTH: %d is too short; use 4 or more", s.PINLength)
 	}
 	return s
+}
+
+func loadFiles(r *reader) files.Config {
+	c := files.Config{
+		Folders: file.Folders{Final: r.text("FILE_UPLOAD_PATH", "files"), Upload: r.text("FILE_UPLOAD_TMP_PATH", "tmp/files")},
+		Grace:   time.Duration(r.unsigned("FILE_PURGE_GRACE_DAYS", 7)) * 24 * time.Hour,
+	}
+	if c.Folders.Final == c.Folders.Upload {
+		r.faultf("FILE_UPLOAD_TMP_PATH cannot be the same as FILE_UPLOAD_PATH; choose another folder")
+	}
+	return c
 }
 
 func loadLobby(r *reader) Lobby {

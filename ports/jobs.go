@@ -18,6 +18,8 @@ type Jobs interface { //nolint:interfacebloat // all that a transaction can ask 
 	StopEgress(ctx context.Context, worker string) error
 	// DeleteObjects clears away what is left of a recording that was deleted.
 	DeleteObjects(ctx context.Context, left recording.Remains) error
+	// DeleteFile clears away what is left of a file that is deleted for good.
+	DeleteFile(ctx context.Context, id uuid.UUID) error
 	// ShowRoom tells the participants of the room its access level and
 	// configuration.
 	ShowRoom(ctx context.Context, room uuid.UUID) error

@@ -24,6 +24,7 @@ type Repos struct {
 	Callbacks     Callbacks
 	Recordings    Recordings
 	Events        Events
+	Files         Files
 	Notices       Notices
 	Holds         Holds
 	Jobs          Jobs

@@ -18,6 +18,7 @@ import (
 	"meetd/app/diagnostics"
 	"meetd/app/dialin"
 	"meetd/app/entry"
+	"meetd/app/files"
 	"meetd/app/marketing"
 	"meetd/app/outgoing"
 	"meetd/app/recordings"
@@ -68,6 +69,7 @@ type Services struct {
 	Diagnostics *diagnostics.Service
 	Marketing   *marketing.Service
 	Outgoing    *outgoing.Service
+	Files       *files.Service
 }
 
 // New prepares the queue. Nothing is worked on before Start.
@@ -93,6 +95,8 @@ func New(pool *pgxpool.Pool, c Config, s Services, log *slog.Logger) (*Queue, er
 	river.AddWorker(workers, &marketingSignup{svc: s.Marketing})
 	river.AddWorker(workers, &deliver{svc: s.Outgoing})
 	river.AddWorker(workers, &purgeAnnouncements{svc: s.Outgoing})
+	river.AddWorker(workers, &deleteFile{svc: s.Files})
+	river.AddWorker(workers, &purgeFiles{svc: s.Files})
 	queues := map[string]river.QueueConfig{deliverQueue: {MaxWorkers: deliverWorkers}}
 	for _, name := range []string{river.QueueDefault, mailQueue, serviceQueue} {
 		queues[name] = river.QueueConfig{MaxWorkers: c.Workers}
@@ -117,6 +121,7 @@ func New(pool *pgxpool.Pool, c Config, s Services, log *slog.Logger) (*Queue, er
 			every(time.Hour, purgeSessionsArgs{}),
 			every(time.Hour, purgeRoomsArgs{}),
 			after(purgeDelay, time.Hour, purgeRecordingsArgs{}),
+			after(purgeDelay, 24*time.Hour, purgeFilesArgs{}),
 			every(time.Hour, purgeAnnouncementsArgs{}),
 		},
 	})
@@ -124,6 +129,12 @@ func New(pool *pgxpool.Pool, c Config, s Services, log *slog.Logger) (*Queue, er
 		return nil, fmt.Errorf("job queue: %w", err)
 	}
 	return &Queue{client: client, works: c.Workers > 0, targets: c.Targets}, nil
+}
+
+// notDone are the states of jobs that are still to be done.
+var notDone = []rivertype.JobState{
+	rivertype.JobStateAvailable, rivertype.JobStatePending, rivertype.JobStateRunning,
+	rivertype.JobStateRetryable, rivertype.JobStateScheduled,
 }
 
 // every makes a job periodic. One that is still waiting or running is not
@@ -135,10 +146,7 @@ func every(period time.Duration, args river.JobArgs) *river.PeriodicJob {
 // after is every, with a delay before each.
 func after(delay, period time.Duration, args river.JobArgs) *river.PeriodicJob {
 	return river.NewPeriodicJob(river.PeriodicInterval(period), func() (river.JobArgs, *river.InsertOpts) {
-		opts := river.InsertOpts{MaxAttempts: 1, UniqueOpts: river.UniqueOpts{ByState: []rivertype.JobState{
-			rivertype.JobStateAvailable, rivertype.JobStatePending, rivertype.JobStateRunning,
-			rivertype.JobStateRetryable, rivertype.JobStateScheduled,
-		}}}
+		opts := river.InsertOpts{MaxAttempts: 1, UniqueOpts: river.UniqueOpts{ByState: notDone}}
 		if delay > 0 {
 			opts.ScheduledAt = time.Now().Add(delay) //nolint:forbidigo // the queue goes by the machine's clock
 		}

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 	"time"
 
@@ -30,8 +31,12 @@ Commands:
   jobs                   list background jobs, and have them done again
   merge-duplicate-users  merge accounts with the same e-mail
   unmerge-users          undo a merge
+  clean-pending-files    delete uploads that never ended
+  purge-deleted-files    delete what was in the trash for long enough
+  create-demo            make a hundred accounts to try it with
 
-meetd COMMAND --help tells the options of a command.
+meetd COMMAND --help tells the options of a command. Names may also be written with
+underscores, as for manage.py.
 `
 
 func main() {
@@ -52,8 +57,9 @@ func run(ctx context.Context, args []string, lookup func(string) (string, bool),
 		"createsuperuser": createSuperuser, "end-sessions": endSessions,
 		"hold": hold, "release": release, "holds": listHolds,
 		"jobs": jobs, "merge-duplicate-users": mergeUsers, "unmerge-users": unmergeUsers,
+		"clean-pending-files": cleanPendingFiles, "purge-deleted-files": purgeDeletedFiles, "create-demo": createDemo,
 	}
-	do, ok := commands[command]
+	do, ok := commands[strings.ReplaceAll(command, "_", "-")]
 	switch {
 	case command == "help" || command == "-h" || command == "--help":
 		fmt.Fprint(stdout, usage) //nolint:errcheck // nobody is left to tell

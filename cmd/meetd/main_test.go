@@ -12,9 +12,13 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"meetd/adapters/devstack/pgtest"
+	"meetd/adapters/devstack/store"
 )
 
-func TestMain(m *testing.M) { pgtest.Main(m) }
+func TestMain(m *testing.M) {
+	store.Child()
+	pgtest.Main(m)
+}
 
 // buffer is written by the program and read by the test.
 type buffer struct {

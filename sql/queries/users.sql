@@ -69,3 +69,14 @@ INSERT INTO meet_user (
 
 -- name: StaffUpdate :exec
 UPDATE meet_user SET password = $2, is_staff = $3, is_superuser = $4, updated_at = $5 WHERE id = $1;
+
+-- name: DemoUsersInsert :exec
+-- Accounts to try the service with (database.md §6).
+INSERT INTO meet_user (
+    id, password, is_superuser, created_at, updated_at, email, admin_email,
+    language, timezone, is_device, is_staff, is_active, default_room_configuration
+)
+SELECT
+    gen_random_uuid(), '!', false, sqlc.arg(at), sqlc.arg(at), 'user' || n || '@example.com', 'user' || n || '@example.com',
+    (sqlc.arg(languages)::text[])[1 + floor(random() * cardinality(sqlc.arg(languages)::text[]))::int], 'UTC', false, false, true, '{}'
+FROM generate_series(0, 99) n;

@@ -13,6 +13,28 @@ import (
 	"github.com/google/uuid"
 )
 
+const demoUsersInsert = `-- name: DemoUsersInsert :exec
+INSERT INTO meet_user (
+    id, password, is_superuser, created_at, updated_at, email, admin_email,
+    language, timezone, is_device, is_staff, is_active, default_room_configuration
+)
+SELECT
+    gen_random_uuid(), '!', false, $1, $1, 'user' || n || '@example.com', 'user' || n || '@example.com',
+    ($2::text[])[1 + floor(random() * cardinality($2::text[]))::int], 'UTC', false, false, true, '{}'
+FROM generate_series(0, 99) n
+`
+
+type DemoUsersInsertParams struct {
+	At        time.Time
+	Languages []string
+}
+
+// Accounts to try the service with (database.md §6).
+func (q *Queries) DemoUsersInsert(ctx context.Context, db DBTX, arg DemoUsersInsertParams) error {
+	_, err := db.Exec(ctx, demoUsersInsert, arg.At, arg.Languages)
+	return err
+}
+
 const staffByAdminEmailForUpdate = `-- name: StaffByAdminEmailForUpdate :one
 SELECT id, password, is_staff, is_superuser, is_active FROM meet_user WHERE admin_email = $1 FOR UPDATE
 `

@@ -1,0 +1,62 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"time"
+
+	"meetd/adapters/jobs"
+	"meetd/adapters/postgres"
+	"meetd/app/files"
+)
+
+// CleanPendingFiles deletes the uploads that never ended within age.
+func CleanPendingFiles(ctx context.Context, c *Config, age time.Duration, now func() time.Time, w io.Writer) error {
+	return withFiles(ctx, c, now, func(s *files.Service) error {
+		n, err := s.CleanPending(ctx, age)
+		return tell(w, err, "Cleaned %d stale pending file(s).\n", n)
+	})
+}
+
+// PurgeDeletedFiles notes jobs to delete what was in the trash for long enough.
+func PurgeDeletedFiles(ctx context.Context, c *Config, now func() time.Time, w io.Writer) error {
+	return withFiles(ctx, c, now, func(s *files.Service) error {
+		n, err := s.Purge(ctx)
+		return tell(w, err, "Purged %d deleted file(s).\n", n)
+	})
+}
+
+func tell(w io.Writer, err error, format string, args ...any) error {
+	if err != nil {
+		return err
+	}
+	if _, err := fmt.Fprintf(w, format, args...); err != nil {
+		return fmt.Errorf("tell: %w", err)
+	}
+	return nil
+}
+
+func withFiles(ctx context.Context, c *Config, now func() time.Time, do func(*files.Service) error) error {
+	log := slog.New(slog.DiscardHandler)
+	pool, err := openPool(ctx, c.Database)
+	if err != nil {
+		return err
+	}
+	defer pool.Close()
+	creds, err := storeKeys(ctx, c.S3, now, os.ReadFile, log)
+	if err != nil {
+		return err
+	}
+	bucket, err := newBucket(c.S3, creds, now)
+	if err != nil {
+		return err
+	}
+	queue, err := jobs.New(pool, jobs.Config{Reconcile: c.Recording.ReconcilePeriod}, jobs.Services{}, log)
+	if err != nil {
+		return err
+	}
+	return do(&files.Service{Store: &postgres.Store{Pool: pool, Outbox: queue.Outbox}, Objects: bucket, Config: c.Files, Now: now})
+}
