@@ -50,7 +50,8 @@ type App struct {
 
 	pool   *pgxpool.Pool
 	queue  *jobs.Queue
-	settle func() // waits for what requests have left behind, which is some seconds
+	settle func()                        // waits for what requests have left behind, which is some seconds
+	flush  []func(context.Context) error // have told what they still know, in this order
 	log    *slog.Logger
 }
 
@@ -137,6 +138,12 @@ func build(ctx context.Context, c *Config, pool *pgxpool.Pool, log *slog.Logger,
 	if err != nil {
 		return nil, err
 	}
+	a := &App{pool: pool, log: log}
+	var analytics ports.Analytics = ports.NoAnalytics{}
+	if c.Analytics.Host != "" {
+		client := newAnalytics(ctx, c.Analytics, now, log)
+		analytics, a.flush = client, append(a.flush, client.Close)
+	}
 	expiration := 0
 	if c.Recording.ExpirationDays != nil {
 		expiration = *c.Recording.ExpirationDays
@@ -146,7 +153,7 @@ func build(ctx context.Context, c *Config, pool *pgxpool.Pool, log *slog.Logger,
 		collector = c.Recording.CollectorAgent
 	}
 	dialInSvc := &dialin.Service{
-		Store: store, Rooms: conference, DialIns: livekit.DialIns{Client: conference}, Now: now, Log: log,
+		Store: store, Rooms: conference, DialIns: livekit.DialIns{Client: conference}, Analytics: analytics, Now: now, Log: log,
 		Config: dialin.Config{Enabled: c.Rooms.TelephonyEnabled || c.Rooms.RoomkitEnabled},
 	}
 	diagnosticsSvc := &diagnostics.Service{
@@ -167,6 +174,7 @@ func build(ctx context.Context, c *Config, pool *pgxpool.Pool, log *slog.Logger,
 		Agents:        conference,
 		Calls:         conference,
 		Rooms:         conference,
+		Analytics:     analytics,
 		StorageEvents: storageParser(c.Recording.EventParser, log),
 		Config: recordings.Config{
 			Enabled: c.Recording.Enabled, Modes: modes(c.Recording.Workers), Folder: c.Recording.OutputFolder,
@@ -184,6 +192,7 @@ func build(ctx context.Context, c *Config, pool *pgxpool.Pool, log *slog.Logger,
 	}
 	roomSvc := &rooms.Service{
 		Store: store, Tokens: tokens, Conference: conference, Mailer: newMailer(c.Mail), Config: roomConfig(c), Now: now, NewID: uuid.New, Log: log,
+		Analytics:       analytics,
 		ClearRecordings: recordingSvc.RemoveOf,
 	}
 	entrySvc := &entry.Service{
@@ -235,7 +244,8 @@ func build(ctx context.Context, c *Config, pool *pgxpool.Pool, log *slog.Logger,
 		return nil, err
 	}
 	store.Outbox = queue.Outbox
-	return &App{Handler: server.Handler(), pool: pool, queue: queue, settle: entrySvc.Settle, log: log}, nil
+	a.Handler, a.queue, a.settle = server.Handler(), queue, entrySvc.Settle
+	return a, nil
 }
 
 // quiet is the logger of libraries: from the root level on, and at least from

@@ -48,6 +48,7 @@ type Config struct {
 	Outgoing  Outgoing
 	FrontEnd  FrontEnd
 	Marketing Marketing
+	Analytics Analytics
 	Superuser Superuser
 
 	// Warnings are sentences about what is configured but will not work, to be
@@ -355,6 +356,7 @@ func load(lookup func(string) (string, bool), readFile func(string) ([]byte, err
 		Outgoing:  loadOutgoing(r),
 		FrontEnd:  loadFrontEnd(r),
 		Marketing: loadMarketing(r),
+		Analytics: loadAnalytics(r),
 		Superuser: loadSuperuser(r),
 	}
 	crossCheck(r, c)

@@ -514,6 +514,8 @@ func TestValues(t *testing.T) {
 		{"MEETD_BREVO_URL=http://brevo/v4/", func(c *Config) any { return c.Marketing.URL }, "http://brevo/v4"},
 		{"MARKETING_SERVICE_CLASS=some.Other", func(c *Config) any { return c.Marketing.SignUp }, false},
 		{"SIGNUP_NEW_USER_TO_MARKETING_EMAIL=1", func(c *Config) any { return c.Marketing.SignUp }, false}, // the key is missing
+		{"ANALYTICS_BACKEND=", func(c *Config) any { return c.Analytics.Host }, ""},
+		{"ANALYTICS_BACKEND_SETTINGS={'api_key': 'k', 'host': 'http://h'}", func(c *Config) any { return c.Analytics.Host }, ""}, // nobody is told
 		{"DJANGO_SUPERUSER_EMAIL=a@b.c", func(c *Config) any { return c.Superuser.Email }, "a@b.c"},
 		{"DJANGO_SUPERUSER_PASSWORD=p", func(c *Config) any { return c.Superuser.Password.Reveal() }, "p"},
 		{"RECORDING_OUTPUT_FOLDER=r", func(c *Config) any { return c.Recording.OutputFolder }, "r"},
@@ -601,6 +603,7 @@ func TestFaults(t *testing.T) {
 	const algos = "RS256, RS384, RS512, ES256, ES384, ES512, HS256, HS384, HS512"
 	const sources = "camera, microphone, screen_share, screen_share_audio"
 	const recording = "RECORDING_ENABLE: recording needs %s; set them (the endpoint of AWS is https://s3.<region>.amazonaws.com) or turn RECORDING_ENABLE off"
+	const posthog = "ANALYTICS_BACKEND=core.analytics.posthog.PostHogAnalytics"
 	const worker = "RECORDING_WORKER_CLASSES: the worker of 'a' is unknown; use core.recording.worker.services.VideoCompositeEgressService or core.recording.worker.services.AudioCompositeEgressService"
 	cases := []struct {
 		vars []string
@@ -693,6 +696,21 @@ func TestFaults(t *testing.T) {
 		{
 			[]string{"SIGNUP_NEW_USER_TO_MARKETING_EMAIL=1", "MARKETING_SERVICE_CLASS=my.Service"},
 			"MARKETING_SERVICE_CLASS: 'my.Service' is unknown; use one of core.services.marketing.BrevoMarketingService",
+		},
+		{[]string{posthog, "ANALYTICS_BACKEND_SETTINGS={'api_key': 'k'}"}, ""},
+		{[]string{posthog}, "ANALYTICS_BACKEND_SETTINGS: it has no 'api_key'; write it as {'api_key': 'phc_…'}"},
+		{
+			[]string{"ANALYTICS_BACKEND=my.Analytics", "ANALYTICS_BACKEND_SETTINGS={'api_key': 'k'}"},
+			"ANALYTICS_BACKEND: 'my.Analytics' is unknown; use one of core.analytics.posthog.PostHogAnalytics",
+		},
+		{
+			[]string{posthog, "ANALYTICS_BACKEND_SETTINGS={'api_key': 'k', 'host': 'posthog'}"},
+			"ANALYTICS_BACKEND_SETTINGS: 'posthog' is not a complete URL; write it as https:// or http://host",
+		},
+		{[]string{posthog, "ANALYTICS_BACKEND_SETTINGS={'api_key': 'k', 'host': ''}"}, "ANALYTICS_BACKEND_SETTINGS: 'host' is empty; set it or leave it out"},
+		{
+			[]string{posthog, "ANALYTICS_BACKEND_SETTINGS={'api_key': 'k', 'feature_flags_cache_ttl': 1.5}"},
+			"ANALYTICS_BACKEND_SETTINGS: the value of 'feature_flags_cache_ttl' cannot be used; texts stand in quotes, times are whole seconds up to a day",
 		},
 		{[]string{"RECORDING_ENABLE=1"}, fmt.Sprintf(recording, "LIVEKIT_API_URL, LIVEKIT_API_KEY, LIVEKIT_API_SECRET, AWS_S3_ENDPOINT_URL")},
 		{
@@ -805,6 +823,10 @@ func TestWarnings(t *testing.T) {
 			"BREVO_API_CONTACT_LIST_IDS: Default Brevo List IDs must be configured in settings. Until they are, nobody is signed up",
 		}},
 		{[]string{"SIGNUP_NEW_USER_TO_MARKETING_EMAIL=1", "BREVO_API_KEY=k", "BREVO_API_CONTACT_LIST_IDS=3"}, nil},
+		{
+			[]string{"ANALYTICS_BACKEND=core.analytics.posthog.PostHogAnalytics", "ANALYTICS_BACKEND_SETTINGS={'api_key': 'k', 'feature_flags_cache_prefix': 'p', 'gzip': True}"},
+			[]string{"ANALYTICS_BACKEND_SETTINGS: 'gzip' has no effect; leave it out"},
+		},
 		{[]string{"SUMMARY_SERVICE_ENDPOINT=https://s", "SUMMARY_SERVICE_API_TOKEN=t", "SUMMARY_SERVICE_VERSION=2"}, nil},
 		{[]string{"SUMMARY_SERVICE_ENDPOINT=https://s", "SUMMARY_SERVICE_VERSION=2"}, []string{
 			"SUMMARY_SERVICE_API_TOKEN: it is not set, so no recording is handed to the summary service; set it",

@@ -15,6 +15,8 @@ import (
 const (
 	// grace is how long requests and jobs may take to end when the service stops.
 	grace = 20 * time.Second
+	// flushGrace is how long it may take after that to tell those who watch.
+	flushGrace = 5 * time.Second
 	// maxHeader bounds the headers of a request, in bytes.
 	maxHeader = 64 << 10
 )
@@ -49,7 +51,19 @@ func (a *App) Run(ctx context.Context, l net.Listener) error {
 		serveErr = nil
 	}
 	a.settle()
+	defer a.tell(ctx)
 	return errors.Join(serveErr, a.queue.Stop(stop))
+}
+
+// tell has those told who watch, for a short time: what they miss harms nobody.
+func (a *App) tell(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), flushGrace)
+	defer cancel()
+	for _, flush := range a.flush {
+		if err := flush(ctx); err != nil {
+			a.log.WarnContext(ctx, "not everything was told at the end", "error", err)
+		}
+	}
 }
 
 // Close gives the database connections back.

@@ -20,12 +20,13 @@ type Config struct {
 
 // Service is the dial-in capability.
 type Service struct {
-	Store   ports.Store
-	Rooms   ports.OpenRooms
-	DialIns ports.DialIns
-	Config  Config
-	Now     func() time.Time
-	Log     *slog.Logger
+	Store     ports.Store
+	Rooms     ports.OpenRooms
+	DialIns   ports.DialIns
+	Analytics ports.Analytics
+	Config    Config
+	Now       func() time.Time
+	Log       *slog.Logger
 }
 
 // roomOf reads the name that LiveKit knows a registered room by.
@@ -92,9 +93,13 @@ func (s *Service) Join(ctx context.Context, pin string) error {
 	} else if err != nil {
 		return err
 	}
-	if _, err := s.DialIns.Ensure(ctx, rm.ID, pin); err != nil {
+	made, err := s.DialIns.Ensure(ctx, rm.ID, pin)
+	if err != nil {
 		return fault.Wrap(fault.Upstream, "dial_in", err)
 	}
+	s.Analytics.Capture(ports.AnalyticsEvent{Name: "roomkit_joined", Properties: map[string]any{
+		"room_id": rm.ID.String(), "dispatch_rule_created": made,
+	}})
 	return nil
 }
 

@@ -21,6 +21,10 @@ type Notification struct {
 	URLExpiry      time.Duration // of what the summary service reads files with
 }
 
+// summaryFeature is on for those for whom the summary service also sums up what
+// was said (recording.md §5).
+const summaryFeature = "summary-enabled"
+
 // Notify finds out who is to be told that recordings are saved, and notes a job
 // for each of them, so that one who cannot be told keeps nobody else waiting. When
 // all were told a recording has the status that says so.
@@ -154,6 +158,7 @@ func (s *Service) summaryRequest(ctx context.Context, rec *recording.Recording, 
 			ID: owner.ID, Sub: orEmpty(owner.Sub), Email: orEmpty(owner.Email), Language: owner.Language, Timezone: owner.Timezone,
 		},
 		RoomID: rm.ID, RoomName: rm.Name, Language: rec.Language(), DownloadLink: s.link(rec.ID),
+		WantsSummary: s.Analytics.Enabled(ctx, summaryFeature, owner.ID),
 	}
 	if s.collects(rec) {
 		r.MetadataKey = recording.MetadataKey(s.Config.Notification.MetadataFolder, rec.ID)

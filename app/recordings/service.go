@@ -44,6 +44,7 @@ type Service struct {
 	Agents        ports.Agents
 	Calls         ports.RoomCalls
 	Rooms         ports.OpenRooms
+	Analytics     ports.Analytics
 	StorageEvents ports.StorageEvents
 	Config        Config
 	Now           func() time.Time

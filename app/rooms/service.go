@@ -36,6 +36,7 @@ type Service struct {
 	Tokens     ports.JoinTokens
 	Conference ports.Conference
 	Mailer     ports.Mailer
+	Analytics  ports.Analytics
 	Config     Config
 	Now        func() time.Time
 	NewID      func() uuid.UUID
@@ -97,6 +98,9 @@ func (s *Service) Create(ctx context.Context, u *user.User, wish Wish) (View, er
 	if err != nil {
 		return View{}, slugFault(err)
 	}
+	s.Analytics.Capture(ports.AnalyticsEvent{Name: "room_created", Person: u.ID, Properties: map[string]any{
+		"room_id": rm.ID.String(), "access_level": string(rm.AccessLevel), "from_callback": wish.Callback != "",
+	}})
 	return s.show(ctx, u, ports.HeldRoom{Room: rm, Role: access.Owner}, wish.Username)
 }
 
