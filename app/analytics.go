@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"log/slog"
+	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -84,9 +85,9 @@ func showWithoutKeys(d Dict) string {
 }
 
 // newAnalytics makes the client of PostHog.
-func newAnalytics(ctx context.Context, c Analytics, now func() time.Time, log *slog.Logger) *posthog.Client {
+func newAnalytics(ctx context.Context, c Analytics, transport http.RoundTripper, now func() time.Time, log *slog.Logger) *posthog.Client {
 	return posthog.New(ctx, posthog.Config{
 		URL: c.Host, Key: c.Key.Reveal(), CacheTTL: c.CacheTTL, Timeout: analyticsTimeout, Retry: time.Second,
-		Now: now, NewID: uuid.New, Log: log,
+		Transport: transport, Now: now, NewID: uuid.New, Log: log,
 	})
 }

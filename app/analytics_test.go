@@ -157,7 +157,7 @@ func TestSummaryFeature(t *testing.T) {
 			p, env := startPostHog(t, c.status)
 			p.on = c.on
 			_, mailEnv := mailServer(t, mailbox.Options{})
-			sum, sumEnv := startSummary(t, "2", `{"job_id":"job-1"}`)
+			sum, sumEnv := startSummary(t, `{"job_id":"job-1"}`)
 			s := notifying(t, mailEnv, env, sumEnv)
 			ada := s.login(t, "ada")
 			id := s.recording(t, transcript, "active", roles{ada: "owner"})

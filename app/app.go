@@ -53,6 +53,8 @@ type App struct {
 	settle func()                        // waits for what requests have left behind, which is some seconds
 	flush  []func(context.Context) error // have told what they still know, in this order
 	log    *slog.Logger
+
+	observers *observers
 }
 
 // NewLogger writes events as JSON lines, those of the service from level on.
@@ -63,11 +65,12 @@ func NewLogger(w io.Writer, c Log) *slog.Logger {
 // New builds the service. now is the clock. The database must have been
 // migrated; nothing else is connected to. Close must be called.
 func New(ctx context.Context, c *Config, log *slog.Logger, now func() time.Time) (*App, error) {
+	o := newObservers(c, now, log)
 	pool, err := openPool(ctx, c.Database)
 	if err != nil {
 		return nil, err
 	}
-	a, err := build(ctx, c, pool, log, now)
+	a, err := build(ctx, c, o, pool, log, now)
 	if err != nil {
 		pool.Close()
 		return nil, err
@@ -113,16 +116,17 @@ func openPool(ctx context.Context, c Database) (*pgxpool.Pool, error) {
 	return pool, nil
 }
 
-func build(ctx context.Context, c *Config, pool *pgxpool.Pool, log *slog.Logger, now func() time.Time) (*App, error) {
+func build(ctx context.Context, c *Config, o *observers, pool *pgxpool.Pool, log *slog.Logger, now func() time.Time) (*App, error) {
 	for _, w := range c.Warnings {
 		log.WarnContext(ctx, w)
 	}
 	store := &postgres.Store{Pool: pool}
+	o.database(store, now)
 	creds, err := storeKeys(ctx, c.S3, now, os.ReadFile, log)
 	if err != nil {
 		return nil, err
 	}
-	bucket, err := newBucket(c.S3, creds, now)
+	bucket, err := newBucket(c.S3, creds, o.wrap("store"), now)
 	if err != nil {
 		return nil, err
 	}
@@ -133,15 +137,16 @@ func build(ctx context.Context, c *Config, pool *pgxpool.Pool, log *slog.Logger,
 	tokens.Legacy = c.LiveKit.LegacyTokens
 	conference, err := livekit.New(livekit.Config{
 		URL: orDefault(c.LiveKit.APIURL, "http://livekit.invalid"), Key: c.LiveKit.APIKey.Reveal(),
-		Secret: hmacKey(c.LiveKit.APISecret.Reveal()), VerifyTLS: c.LiveKit.VerifySSL,
+		Secret: hmacKey(c.LiveKit.APISecret.Reveal()), VerifyTLS: c.LiveKit.VerifySSL, Wrap: o.wrap("livekit"),
 	})
 	if err != nil {
 		return nil, err
 	}
-	a := &App{pool: pool, log: log}
+	a := &App{pool: pool, log: log, observers: o}
+	mailer := o.mailer(newMailer(c.Mail))
 	var analytics ports.Analytics = ports.NoAnalytics{}
 	if c.Analytics.Host != "" {
-		client := newAnalytics(ctx, c.Analytics, now, log)
+		client := newAnalytics(ctx, c.Analytics, o.transport("analytics"), now, log)
 		analytics, a.flush = client, append(a.flush, client.Close)
 	}
 	expiration := 0
@@ -169,8 +174,8 @@ func build(ctx context.Context, c *Config, pool *pgxpool.Pool, log *slog.Logger,
 		Conference:    conference,
 		Objects:       bucket,
 		Presigner:     bucket,
-		Mailer:        newMailer(c.Mail),
-		Summary:       newSummary(c),
+		Mailer:        mailer,
+		Summary:       newSummary(c, o.transport("summary")),
 		Agents:        conference,
 		Calls:         conference,
 		Rooms:         conference,
@@ -185,20 +190,20 @@ func build(ctx context.Context, c *Config, pool *pgxpool.Pool, log *slog.Logger,
 			},
 			Announce: c.Outgoing.Wanted(),
 		},
-		Now: now, NewID: uuid.New, Log: log,
+		Now: now, NewID: uuid.New, Log: log, Became: o.recordingBecame(),
 	}
 	accountSvc := &accounts.Service{
-		Store: store, Provider: newProvider(c.OIDC, log), Config: accountConfig(c), Now: now, NewID: uuid.New, Log: log,
+		Store: store, Provider: newProvider(c.OIDC, o.wrap("provider"), log), Config: accountConfig(c), Now: now, NewID: uuid.New, Log: log,
 	}
 	roomSvc := &rooms.Service{
-		Store: store, Tokens: tokens, Conference: conference, Mailer: newMailer(c.Mail), Config: roomConfig(c), Now: now, NewID: uuid.New, Log: log,
+		Store: store, Tokens: tokens, Conference: conference, Mailer: mailer, Config: roomConfig(c), Now: now, NewID: uuid.New, Log: log,
 		Analytics:       analytics,
 		ClearRecordings: recordingSvc.RemoveOf,
 	}
 	entrySvc := &entry.Service{
 		Store: store, Tokens: tokens, Calls: conference, Config: entryConfig(c), Now: now, Log: log,
 	}
-	webhooks, targets, err := newWebhooks(c.Outgoing, now)
+	webhooks, targets, err := newWebhooks(c.Outgoing, o.transport("webhook"), now)
 	if err != nil {
 		return nil, err
 	}
@@ -230,15 +235,16 @@ func build(ctx context.Context, c *Config, pool *pgxpool.Pool, log *slog.Logger,
 		Ping:     store.Ping,
 		Now:      now,
 		Log:      log,
+		Answered: o.answered(),
 	}
 	fileSvc := &files.Service{Store: store, Objects: bucket, Config: c.Files, Now: now}
 	services := jobs.Services{
 		Accounts: accountSvc, Rooms: roomSvc, Entry: entrySvc, Recordings: recordingSvc,
-		DialIn: dialInSvc, Diagnostics: diagnosticsSvc, Marketing: newMarketing(c.Marketing, store, log),
+		DialIn: dialInSvc, Diagnostics: diagnosticsSvc, Marketing: newMarketing(c.Marketing, store, o.transport("marketing"), log),
 		Outgoing: outgoingSvc, Files: fileSvc,
 	}
 	queue, err := jobs.New(pool, jobs.Config{
-		Workers: c.Server.JobWorkers, Reconcile: c.Recording.ReconcilePeriod, Targets: targets,
+		Workers: c.Server.JobWorkers, Reconcile: c.Recording.ReconcilePeriod, Targets: targets, Watch: o.jobs(),
 	}, services, quiet(log, c.Log.Root))
 	if err != nil {
 		return nil, err
@@ -323,7 +329,7 @@ func storageParser(p EventParser, log *slog.Logger) ports.StorageEvents {
 	return storageevent.Parser{Dialect: dialects[p], Log: log}
 }
 
-func newProvider(c OIDC, log *slog.Logger) *oidc.Provider {
+func newProvider(c OIDC, wrap wrapper, log *slog.Logger) *oidc.Provider {
 	extra := make([]oidc.Param, len(c.ExtraParams))
 	for i, p := range c.ExtraParams {
 		extra[i] = oidc.Param(p)
@@ -332,7 +338,7 @@ func newProvider(c OIDC, log *slog.Logger) *oidc.Provider {
 		Issuer: c.Issuer, ClientID: c.ClientID, ClientSecret: c.ClientSecret.Reveal(), Algorithm: c.SignAlgo, Scopes: c.Scopes,
 		AuthURL: c.AuthorizationEndpoint, TokenURL: c.TokenEndpoint, UserInfoURL: c.UserEndpoint,
 		UserInfoFormat: c.UserEndpointFormat, JWKSURL: c.JWKSEndpoint, LogoutURL: c.LogoutEndpoint, Extra: extra,
-		ChallengePlain: c.PKCEMethod == "plain", Key: c.Key, VerifyTLS: c.VerifySSL, Timeout: c.Timeout, Log: log,
+		ChallengePlain: c.PKCEMethod == "plain", Key: c.Key, VerifyTLS: c.VerifySSL, Timeout: c.Timeout, Wrap: wrap, Log: log,
 	})
 }
 

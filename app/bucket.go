@@ -91,7 +91,7 @@ func (k *keysInFiles) Retrieve(ctx context.Context) (aws.Credentials, error) {
 	return k.keys, nil
 }
 
-func newBucket(c S3, creds aws.CredentialsProvider, now func() time.Time) (*s3.Bucket, error) {
+func newBucket(c S3, creds aws.CredentialsProvider, wrap wrapper, now func() time.Time) (*s3.Bucket, error) {
 	region := orDefault(c.Region, defaultRegion)
 	endpoint, err := url.Parse(orDefault(c.Endpoint, "https://s3."+region+".amazonaws.com"))
 	if err != nil || endpoint.Host == "" {
@@ -108,6 +108,6 @@ func newBucket(c S3, creds aws.CredentialsProvider, now func() time.Time) (*s3.B
 	transport.ResponseHeaderTimeout = 15 * time.Second
 	return s3.New(s3.Config{
 		Endpoint: endpoint, Public: public, Region: region, Bucket: c.Bucket, Credentials: creds, Now: now,
-		Client: &http.Client{Transport: transport},
+		Client: &http.Client{Transport: wrap.around(transport)},
 	}), nil
 }

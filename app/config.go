@@ -49,6 +49,7 @@ type Config struct {
 	FrontEnd  FrontEnd
 	Marketing Marketing
 	Analytics Analytics
+	Observe   Observe
 	Superuser Superuser
 
 	// Warnings are sentences about what is configured but will not work, to be
@@ -357,6 +358,7 @@ func load(lookup func(string) (string, bool), readFile func(string) ([]byte, err
 		FrontEnd:  loadFrontEnd(r),
 		Marketing: loadMarketing(r),
 		Analytics: loadAnalytics(r),
+		Observe:   loadObserve(r),
 		Superuser: loadSuperuser(r),
 	}
 	crossCheck(r, c)

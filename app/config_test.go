@@ -514,6 +514,7 @@ func TestValues(t *testing.T) {
 		{"MEETD_BREVO_URL=http://brevo/v4/", func(c *Config) any { return c.Marketing.URL }, "http://brevo/v4"},
 		{"MARKETING_SERVICE_CLASS=some.Other", func(c *Config) any { return c.Marketing.SignUp }, false},
 		{"SIGNUP_NEW_USER_TO_MARKETING_EMAIL=1", func(c *Config) any { return c.Marketing.SignUp }, false}, // the key is missing
+		{"MEETD_METRICS_LISTEN=:9090", func(c *Config) any { return c.Observe.Metrics }, ":9090"},
 		{"ANALYTICS_BACKEND=", func(c *Config) any { return c.Analytics.Host }, ""},
 		{"ANALYTICS_BACKEND_SETTINGS={'api_key': 'k', 'host': 'http://h'}", func(c *Config) any { return c.Analytics.Host }, ""}, // nobody is told
 		{"DJANGO_SUPERUSER_EMAIL=a@b.c", func(c *Config) any { return c.Superuser.Email }, "a@b.c"},
@@ -697,6 +698,7 @@ func TestFaults(t *testing.T) {
 			[]string{"SIGNUP_NEW_USER_TO_MARKETING_EMAIL=1", "MARKETING_SERVICE_CLASS=my.Service"},
 			"MARKETING_SERVICE_CLASS: 'my.Service' is unknown; use one of core.services.marketing.BrevoMarketingService",
 		},
+		{[]string{"MEETD_METRICS_LISTEN=9090"}, "MEETD_METRICS_LISTEN: '9090' is not an address; write it as host:port or :port"},
 		{[]string{posthog, "ANALYTICS_BACKEND_SETTINGS={'api_key': 'k'}"}, ""},
 		{[]string{posthog}, "ANALYTICS_BACKEND_SETTINGS: it has no 'api_key'; write it as {'api_key': 'phc_…'}"},
 		{

@@ -2,13 +2,14 @@ package app
 
 import (
 	"log/slog"
+	"net/http"
 
 	"meetd/adapters/brevo"
 	"meetd/app/marketing"
 	"meetd/ports"
 )
 
-func newMarketing(c Marketing, store ports.Store, log *slog.Logger) *marketing.Service {
+func newMarketing(c Marketing, store ports.Store, transport http.RoundTripper, log *slog.Logger) *marketing.Service {
 	svc := &marketing.Service{Store: store, Log: log}
 	if !c.SignUp {
 		return svc
@@ -18,7 +19,7 @@ func newMarketing(c Marketing, store ports.Store, log *slog.Logger) *marketing.S
 		attributes[item.Key] = item.Value
 	}
 	svc.Marketing = brevo.New(brevo.Config{
-		URL: c.URL, Key: c.Key.Reveal(), Lists: c.Lists, Attributes: attributes, Timeout: c.Timeout,
+		URL: c.URL, Key: c.Key.Reveal(), Lists: c.Lists, Attributes: attributes, Timeout: c.Timeout, Transport: transport,
 	})
 	return svc
 }

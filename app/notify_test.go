@@ -31,7 +31,7 @@ type summaryService struct {
 	onAsk   func()
 }
 
-func startSummary(t *testing.T, version string, answers ...string) (*summaryService, map[string]string) {
+func startSummary(t *testing.T, answers ...string) (*summaryService, map[string]string) {
 	t.Helper()
 	l := &summaryService{answers: answers}
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -59,7 +59,7 @@ func startSummary(t *testing.T, version string, answers ...string) (*summaryServ
 	}))
 	t.Cleanup(srv.Close)
 	return l, map[string]string{
-		"SUMMARY_SERVICE_VERSION": version, "SUMMARY_SERVICE_ENDPOINT": srv.URL + "/api/v2/async-jobs/transcribe/",
+		"SUMMARY_SERVICE_VERSION": "2", "SUMMARY_SERVICE_ENDPOINT": srv.URL + "/api/v2/async-jobs/transcribe/",
 		"SUMMARY_SERVICE_API_TOKEN": "summary-token", "SUMMARY_SERVICE_WEBHOOK_API_TOKEN": "process-token",
 	}
 }
@@ -266,7 +266,7 @@ func TestNotifyWhileMailHangs(t *testing.T) {
 func TestSummary(t *testing.T) {
 	t.Parallel()
 	box, mailEnv := mailServer(t, mailbox.Options{})
-	sum, env := startSummary(t, "2", "", `{"job_id":"job-1","type":"transcript","status":"pending"}`, `{"job_id":"job-2"}`, `{"job_id":"job-3"}`)
+	sum, env := startSummary(t, "", `{"job_id":"job-1","type":"transcript","status":"pending"}`, `{"job_id":"job-2"}`, `{"job_id":"job-3"}`)
 	live, liveEnv := startLiveKit(t)
 	liveEnv["METADATA_COLLECTOR_ENABLED"] = "true"
 	s := notifying(t, mailEnv, env, liveEnv)
@@ -350,7 +350,7 @@ func TestSummary(t *testing.T) {
 // Without a service a transcript stays saved; with one that never will take it too.
 func TestSummaryRefuses(t *testing.T) {
 	t.Parallel()
-	_, refusing := startSummary(t, "2", `{"status":"no job"}`)
+	_, refusing := startSummary(t, `{"status":"no job"}`)
 	for name, env := range map[string]map[string]string{"not configured": {}, "no job": refusing} {
 		s := notifying(t, env)
 		id := s.recording(t, transcript, "active", roles{s.login(t, "ada"): "owner"})
@@ -364,7 +364,7 @@ func TestSummaryRefuses(t *testing.T) {
 
 func TestProcessHookRefusals(t *testing.T) {
 	t.Parallel()
-	_, env := startSummary(t, "2", "")
+	_, env := startSummary(t, "")
 	s := notifying(t, env)
 	for name, c := range map[string]struct {
 		auth, body string

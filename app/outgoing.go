@@ -1,6 +1,7 @@
 package app
 
 import (
+	"net/http"
 	"net/url"
 	"slices"
 	"strings"
@@ -72,8 +73,8 @@ func withoutKeys(address Secret) string {
 }
 
 // newWebhooks makes the client that calls, and names whom.
-func newWebhooks(o Outgoing, now func() time.Time) (client *webhook.Client, targets []string, err error) {
-	conf := webhook.Config{Timeout: webhookTimeout, Now: now}
+func newWebhooks(o Outgoing, transport http.RoundTripper, now func() time.Time) (client *webhook.Client, targets []string, err error) {
+	conf := webhook.Config{Timeout: webhookTimeout, Transport: transport, Now: now}
 	if len(o.URLs) > 0 {
 		if conf.Secret, err = webhook.ParseSecret(o.Secret.Reveal()); err != nil {
 			return nil, nil, err

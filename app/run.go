@@ -32,6 +32,11 @@ func (a *App) Run(ctx context.Context, l net.Listener) error {
 	}
 	failed := make(chan error, 1)
 	go func() { failed <- server.Serve(l) }()
+	watch, err := a.observers.listen(ctx, a.log)
+	if err != nil {
+		return errors.Join(err, server.Close())
+	}
+	defer watch()
 	// Requests are answered before the queue is up; jobs can wait.
 	if err := a.queue.Start(context.WithoutCancel(ctx)); err != nil {
 		return errors.Join(err, server.Close())

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"net/http"
 	"time"
 
 	"meetd/adapters/summary"
@@ -50,12 +51,12 @@ func loadSummary(r *reader) Summary {
 
 // newSummary makes the client of the summary service; nil when the service is
 // not configured.
-func newSummary(c *Config) ports.Summary {
+func newSummary(c *Config, transport http.RoundTripper) ports.Summary {
 	if c.Summary.Endpoint == "" || c.Summary.Token == "" {
 		return nil
 	}
 	return summary.New(summary.Config{
 		Version: c.Summary.Version, URL: c.Summary.Endpoint, Token: c.Summary.Token.Reveal(),
-		Language: c.Users.LanguageCode, FormURL: c.Summary.FormURL, Timeout: summaryTimeout,
+		Language: c.Users.LanguageCode, FormURL: c.Summary.FormURL, Timeout: summaryTimeout, Transport: transport,
 	})
 }

@@ -26,7 +26,7 @@ func TestNewSummary(t *testing.T) {
 		"SUMMARY_SERVICE_ENDPOINT=" + service.URL + "/api/", "SUMMARY_SERVICE_API_TOKEN=t", "SUMMARY_SERVICE_VERSION=2",
 		"DJANGO_LANGUAGE_CODE=nl-nl", "TRANSCRIPTION_SATISFACTION_FORM_BASE_URL=https://form",
 	}
-	job, err := newSummary(loadVars(t, vars...)).Submit(t.Context(), ports.SummaryRequest{MetadataKey: "m"})
+	job, err := newSummary(loadVars(t, vars...), nil).Submit(t.Context(), ports.SummaryRequest{MetadataKey: "m"})
 	if err != nil || job != "j" || asked != "/api/ Bearer t" {
 		t.Errorf("job %q, %v; asked %q", job, err, asked)
 	}
@@ -36,7 +36,7 @@ func TestNewSummary(t *testing.T) {
 		}
 	}
 	for _, lacking := range [][]string{nil, vars[:1], vars[1:]} {
-		if newSummary(loadVars(t, lacking...)) != nil {
+		if newSummary(loadVars(t, lacking...), nil) != nil {
 			t.Errorf("%v: a client of nothing", lacking)
 		}
 	}

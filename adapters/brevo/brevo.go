@@ -19,9 +19,10 @@ import (
 type Config struct {
 	URL        string // of the API, without a slash at its end, e.g. https://api.brevo.com/v3
 	Key        string
-	Lists      []int64        // that people are put on
-	Attributes map[string]any // of everybody; must be possible in JSON
-	Timeout    time.Duration  // for one call
+	Lists      []int64           // that people are put on
+	Attributes map[string]any    // of everybody; must be possible in JSON
+	Timeout    time.Duration     // for one call
+	Transport  http.RoundTripper // that makes the calls; nil: the usual one
 }
 
 // Client is an account at Brevo.
@@ -41,7 +42,7 @@ func New(c Config) *Client {
 	attributes["VISIO_SOURCE"] = []string{"SIGNIN"}
 	c.Attributes = attributes
 	return &Client{c, &http.Client{
-		Timeout: c.Timeout,
+		Timeout: c.Timeout, Transport: c.Transport,
 		// The key is for nobody else.
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}

@@ -137,7 +137,10 @@ var kinds = map[fault.Kind]wire{
 // sessionChallenge goes with a 401; hooks have their own.
 const sessionChallenge = "Session"
 
-type panicError struct{ value any }
+type panicError struct {
+	value any
+	stack []byte
+}
 
 func (p *panicError) Error() string { return fmt.Sprintf("panic: %v", p.value) }
 

@@ -19,6 +19,9 @@ import (
 // for itself.
 const mediaAuthPath = API + "/recordings/media-auth/"
 
+// mediaPath is where we deliver files ourselves.
+const mediaPath = "/media/*"
+
 // authorizeMedia answers the proxy: may this browser have this file now? An
 // allowed answer has no body, since nginx closes the connection to us after one
 // that has, and is kept by nobody (recording.md §7). A refusal may be shown to

@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"meetd/adapters/metrics"
 	"meetd/app/media"
 	"meetd/domain/access"
 	"meetd/domain/recording"
@@ -31,12 +32,23 @@ func (signer) Sign(context.Context, string, string, time.Time) (ports.SignedHead
 }
 
 // BenchmarkMediaAuth is all of a check that is not the database and the
-// signature: what routing, cookies, headers and the log cost.
+// signature: what routing, cookies, headers and the log cost, and being counted.
 func BenchmarkMediaAuth(b *testing.B) {
+	b.Run("plain", func(b *testing.B) { benchMediaAuth(b, nil) })
+	b.Run("counted", func(b *testing.B) {
+		m := metrics.New(metrics.Config{Now: time.Now, Log: slog.New(slog.DiscardHandler)})
+		benchMediaAuth(b, func(_ context.Context, x Exchange) {
+			m.Requested(metrics.Request{Method: x.Method, Route: x.Route, Status: x.Status, Media: x.Media, Took: x.Took})
+		})
+	})
+}
+
+func benchMediaAuth(b *testing.B, answered func(context.Context, Exchange)) {
 	s := &Server{
-		Config: Config{AllowedHosts: []string{"*"}, MediaProxy: Nginx, SessionCookie: "sessionid", TrustedProxies: []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0")}},
-		Media:  &media.Service{Checks: allow{}, Signer: signer{}, Now: time.Now, Config: media.Config{Folder: "recordings"}, OwnHost: func(string) bool { return true }},
-		Now:    time.Now, Log: slog.New(slog.NewJSONHandler(io.Discard, nil)),
+		Answered: answered,
+		Config:   Config{AllowedHosts: []string{"*"}, MediaProxy: Nginx, SessionCookie: "sessionid", TrustedProxies: []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0")}},
+		Media:    &media.Service{Checks: allow{}, Signer: signer{}, Now: time.Now, Config: media.Config{Folder: "recordings"}, OwnHost: func(string) bool { return true }},
+		Now:      time.Now, Log: slog.New(slog.NewJSONHandler(io.Discard, nil)),
 	}
 	h := s.Handler()
 	r := httptest.NewRequest(http.MethodGet, "/api/v1.0/recordings/media-auth/", nil)

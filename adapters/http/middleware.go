@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/netip"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"time"
@@ -36,17 +37,26 @@ func (s *Server) observe(next echo.HandlerFunc) echo.HandlerFunc {
 			id = rand.Text()
 		}
 		w.Header().Set(echo.HeaderXRequestID, id)
+		end := s.traced(c)
 		defer func() {
 			if p := recover(); p != nil {
 				if p == http.ErrAbortHandler { //nolint:errorlint // the value itself is the signal
-					panic(p)
+					defer panic(p)
+				} else {
+					err = &panicError{value: p, stack: debug.Stack()}
 				}
-				err = &panicError{value: p}
 			}
 			if err != nil {
 				c.Error(err)
 			}
-			s.logRequest(c, id, s.Now().Sub(start))
+			x := exchange(c, id, s.Now().Sub(start))
+			s.logRequest(c, x)
+			if s.Answered != nil {
+				s.Answered(c.Request().Context(), x)
+			}
+			if end != nil {
+				end(x)
+			}
 			err = nil
 		}()
 		return next(c)
@@ -87,28 +97,55 @@ func plausibleID(id string) bool {
 	return id != "" && len(id) <= 64 && !strings.ContainsFunc(id, func(r rune) bool { return r <= ' ' || r > '~' })
 }
 
-func (s *Server) logRequest(c echo.Context, id string, took time.Duration) {
-	r, status := c.Request(), c.Response().Status
-	attrs := [8]slog.Attr{ // of the usual five none is allocated
-		slog.String("id", id), slog.String("method", r.Method), slog.String("route", c.Path()),
-		slog.Int("status", status), slog.Duration("took", took),
+// traced has the request followed, and gives what ends that; nil when nobody
+// follows.
+func (s *Server) traced(c echo.Context) (end func(Exchange)) {
+	if s.Trace == nil {
+		return nil
+	}
+	r, end := s.Trace(c.Request())
+	c.SetRequest(r)
+	return end
+}
+
+// exchange is what happened.
+func exchange(c echo.Context, id string, took time.Duration) Exchange {
+	x := Exchange{ID: id, Method: c.Request().Method, Route: c.Path(), Status: c.Response().Status, Took: took}
+	x.Media = isMediaAuth(x.Route) || x.Route == mediaPath
+	x.Err, _ = c.Get(keyFault).(error)
+	if x.Err != nil {
+		var p *panicError
+		if errors.As(x.Err, &p) {
+			x.Stack = p.stack
+		}
+	}
+	return x
+}
+
+func (s *Server) logRequest(c echo.Context, x Exchange) {
+	attrs := [9]slog.Attr{ // of the usual five none is allocated
+		slog.String("id", x.ID), slog.String("method", x.Method), slog.String("route", x.Route),
+		slog.Int("status", x.Status), slog.Duration("took", x.Took),
 	}
 	n, level := 5, slog.LevelInfo
 	add := func(a slog.Attr) { attrs[n] = a; n++ }
 	if u := current(c); u != nil {
 		add(slog.String("user", u.ID.String()))
 	}
-	if err, ok := c.Get(keyFault).(error); ok {
+	if x.Err != nil {
 		var f *fault.Error
-		if errors.As(err, &f) {
+		if errors.As(x.Err, &f) {
 			add(slog.String("fault", f.Code))
 		}
-		if status >= http.StatusInternalServerError {
+		if x.Status >= http.StatusInternalServerError || x.Stack != nil {
 			level = slog.LevelError
-			add(slog.String("error", err.Error()))
+			add(slog.String("error", x.Err.Error()))
+		}
+		if x.Stack != nil {
+			add(slog.String("stack", string(x.Stack)))
 		}
 	}
-	s.Log.LogAttrs(r.Context(), level, "request", attrs[:n]...)
+	s.Log.LogAttrs(c.Request().Context(), level, "request", attrs[:n]...)
 }
 
 // guard holds what concerns every answer: known host, https, security headers,

@@ -110,6 +110,24 @@ type Server struct {
 	Ping        func(context.Context) error // the database
 	Now         func() time.Time
 	Log         *slog.Logger
+
+	// Trace begins to follow a request, which goes on with what it returns, and
+	// gives what ends that. nil: requests are not followed.
+	Trace func(*http.Request) (followed *http.Request, end func(Exchange))
+	// Answered is told of every request. nil: nobody is.
+	Answered func(context.Context, Exchange)
+}
+
+// Exchange is a request and how it was answered, for those who watch.
+type Exchange struct {
+	ID     string
+	Method string
+	Route  string // the pattern; empty: none matched
+	Status int
+	Took   time.Duration
+	Media  bool   // it asked whether a file may be downloaded, or for the file
+	Err    error  // that was answered; nil: none was
+	Stack  []byte // where it panicked; nil: it did not
 }
 
 // Handler builds the routes.
@@ -122,7 +140,7 @@ func (s *Server) Handler() http.Handler {
 		e.Any(ep.path, s.serve(ep))
 	}
 	if h := map[MediaDelivery]echo.HandlerFunc{Stream: s.streamMedia, Redirect: s.redirectMedia}[s.Config.MediaDelivery]; h != nil {
-		e.Match([]string{http.MethodGet, http.MethodHead}, "/media/*", h)
+		e.Match([]string{http.MethodGet, http.MethodHead}, mediaPath, h)
 	}
 	if s.Config.MediaProxy == Envoy {
 		e.Any(mediaAuthPath+"*", s.authorizeMedia)

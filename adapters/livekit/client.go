@@ -29,6 +29,8 @@ type Config struct {
 	Secret    string
 	VerifyTLS bool
 	Timeout   time.Duration // of one call; zero: Timeout
+	// Wrap is put around what makes the calls. nil: nothing is.
+	Wrap func(http.RoundTripper) http.RoundTripper
 }
 
 // Client speaks to one LiveKit installation.
@@ -58,6 +60,9 @@ func New(c Config) (*Client, error) {
 	transport := http.DefaultTransport.(*http.Transport).Clone()              //nolint:forcetypeassert // net/http promises it
 	transport.TLSClientConfig = &tls.Config{InsecureSkipVerify: !c.VerifyTLS} //nolint:gosec // LIVEKIT_VERIFY_SSL, on by default
 	hc := &http.Client{Timeout: c.Timeout, Transport: transport}
+	if c.Wrap != nil {
+		hc.Transport = c.Wrap(transport)
+	}
 	origin := scheme + "://" + u.Host
 	return &Client{
 		c:      c,

@@ -38,7 +38,9 @@ type Config struct {
 	Key            *OwnKey // userinfo may be encrypted to it; nil: none
 	VerifyTLS      bool
 	Timeout        time.Duration // of one call
-	Log            *slog.Logger
+	// Wrap is put around what makes the calls. nil: nothing is.
+	Wrap func(http.RoundTripper) http.RoundTripper
+	Log  *slog.Logger
 }
 
 // maxAnswer bounds what a provider may send, in bytes.
@@ -61,6 +63,9 @@ func New(c Config) *Provider {
 	transport.TLSClientConfig = &tls.Config{InsecureSkipVerify: !c.VerifyTLS} //nolint:gosec // OIDC_VERIFY_SSL, on by default
 	p := &Provider{
 		c: c, client: &http.Client{Timeout: c.Timeout, Transport: transport}, algorithms: []string{c.Algorithm},
+	}
+	if c.Wrap != nil {
+		p.client.Transport = c.Wrap(transport)
 	}
 	if strings.HasPrefix(c.Algorithm, "HS") {
 		p.keys = secretKey(c.ClientSecret)

@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"errors"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -41,7 +42,8 @@ func (r throttle) Check(ctx context.Context, bucket string, rate ports.Rate, now
 	} else if err != nil {
 		return translate(err, "throttle")
 	}
-	return fault.Throttled(oldest.Add(rate.Period).Sub(now))
+	scope, _, _ := strings.Cut(bucket, " ")
+	return fault.Throttled(fault.Scope(scope), oldest.Add(rate.Period).Sub(now))
 }
 
 func (r throttle) DeleteExpired(ctx context.Context, now time.Time) error {

@@ -20,15 +20,15 @@ import (
 
 // Config says which project is told.
 type Config struct {
-	URL      string                                    // of the server, without a slash at its end, e.g. https://eu.i.posthog.com
-	Key      string                                    // of the project
-	CacheTTL time.Duration                             // how long the features of a person are remembered; zero: not at all
-	Timeout  time.Duration                             // of one call
-	Retry    time.Duration                             // between two tries to send events
-	Wrap     func(http.RoundTripper) http.RoundTripper // of what makes the calls; nil: as it is
-	Now      func() time.Time
-	NewID    func() uuid.UUID
-	Log      *slog.Logger
+	URL       string            // of the server, without a slash at its end, e.g. https://eu.i.posthog.com
+	Key       string            // of the project
+	CacheTTL  time.Duration     // how long the features of a person are remembered; zero: not at all
+	Timeout   time.Duration     // of one call
+	Retry     time.Duration     // between two tries to send events
+	Transport http.RoundTripper // that makes the calls; nil: the usual one
+	Now       func() time.Time
+	NewID     func() uuid.UUID
+	Log       *slog.Logger
 }
 
 const (
@@ -69,16 +69,12 @@ var _ ports.Analytics = (*Client)(nil)
 // New makes a client. It calls nobody. Close must be called.
 func New(ctx context.Context, c Config) *Client {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	transport := http.DefaultTransport
-	if c.Wrap != nil {
-		transport = c.Wrap(transport)
-	}
 	idle := make(chan struct{})
 	close(idle)
 	return &Client{
 		config: c, ctx: ctx, cancel: cancel, idle: idle, closing: make(chan struct{}), cache: map[uuid.UUID]features{},
 		http: &http.Client{
-			Timeout: c.Timeout, Transport: transport,
+			Timeout: c.Timeout, Transport: c.Transport,
 			// The events are for nobody else.
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},

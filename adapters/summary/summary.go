@@ -19,12 +19,13 @@ import (
 
 // Config says where the service is and how it is spoken to.
 type Config struct {
-	Version  int    // 1 or 2
-	URL      string // whole, as it is asked
-	Token    string
-	Language string        // code, of what is said when nobody chose one
-	FormURL  string        // of the page that asks how good it was; empty: none
-	Timeout  time.Duration // for one call
+	Version   int    // 1 or 2
+	URL       string // whole, as it is asked
+	Token     string
+	Language  string            // code, of what is said when nobody chose one
+	FormURL   string            // of the page that asks how good it was; empty: none
+	Timeout   time.Duration     // for one call
+	Transport http.RoundTripper // that makes the calls; nil: the usual one
 }
 
 // Client speaks to the service.
@@ -38,7 +39,7 @@ var _ ports.Summary = (*Client)(nil)
 // New makes a client. It does not call anybody.
 func New(c Config) *Client {
 	return &Client{c, &http.Client{
-		Timeout: c.Timeout,
+		Timeout: c.Timeout, Transport: c.Transport,
 		// The token and the links are for nobody else.
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}

@@ -36,10 +36,11 @@ func ParseSecret(text string) ([]byte, error) {
 
 // Config says who is called and how.
 type Config struct {
-	URLs    []string
-	Secret  []byte
-	Timeout time.Duration // for one call
-	Now     func() time.Time
+	URLs      []string
+	Secret    []byte
+	Timeout   time.Duration     // for one call
+	Transport http.RoundTripper // that makes the calls; nil: the usual one
+	Now       func() time.Time
 }
 
 // Client calls.
@@ -54,7 +55,7 @@ var _ ports.Webhooks = (*Client)(nil)
 // New makes a client. It does not call anybody.
 func New(c Config) *Client {
 	out := &Client{config: c, urls: make(map[string]string, len(c.URLs)), http: &http.Client{
-		Timeout: c.Timeout,
+		Timeout: c.Timeout, Transport: c.Transport,
 		// What is told is for this address and no other.
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}

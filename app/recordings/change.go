@@ -93,7 +93,8 @@ func (s *Service) commitAll(ctx context.Context, facts []*fact) {
 // commit applies facts, in their order, in one transaction. Its error is for all
 // of them; each has its own besides.
 func (s *Service) commit(ctx context.Context, facts []*fact) error {
-	return s.Store.InTx(ctx, func(r ports.Repos) error {
+	var states []recording.Status
+	err := s.Store.InTx(ctx, func(r ports.Repos) error {
 		ids := make([]uuid.UUID, len(facts))
 		for i, f := range facts {
 			ids[i] = f.id
@@ -121,6 +122,9 @@ func (s *Service) commit(ctx context.Context, facts []*fact) error {
 			}
 			delete(recs, f.id)
 			changed = append(changed, rec)
+			if rec.Status() != rec.Stored().Status {
+				states = append(states, rec.Status())
+			}
 			if rec.Status() == recording.Saved && rec.Stored().Status != recording.Saved {
 				saved = append(saved, rec.ID)
 			}
@@ -142,6 +146,20 @@ func (s *Service) commit(ctx context.Context, facts []*fact) error {
 		}
 		return r.Events.Keep(ctx, now, true, events...)
 	})
+	if err == nil {
+		s.became(states...)
+	}
+	return err
+}
+
+// became tells which states recordings got into, after that was committed.
+func (s *Service) became(states ...recording.Status) {
+	if s.Became == nil {
+		return
+	}
+	for _, state := range states {
+		s.Became(state)
+	}
 }
 
 // applied gives the recording after fn; rec itself stays as it is.

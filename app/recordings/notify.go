@@ -207,7 +207,8 @@ func (s *Service) untold(ctx context.Context, n ports.Notice) (*recording.Record
 // told notes that somebody was told, and if he was the last, that all were. then
 // changes the recording in the same transaction; it may be nil.
 func (s *Service) told(ctx context.Context, n ports.Notice, then func(*recording.Recording)) error {
-	return s.Store.InTx(ctx, func(r ports.Repos) error {
+	var states []recording.Status
+	err := s.Store.InTx(ctx, func(r ports.Repos) error {
 		recs, err := r.Recordings.Lock(ctx, n.Recording) // so that two who are last count right
 		if err != nil {
 			return err
@@ -226,8 +227,15 @@ func (s *Service) told(ctx context.Context, n ports.Notice, then func(*recording
 		if then != nil {
 			then(rec)
 		}
+		if rec.Status() != rec.Stored().Status {
+			states = append(states, rec.Status())
+		}
 		return r.Recordings.Save(ctx, s.Now(), rec)
 	})
+	if err == nil {
+		s.became(states...)
+	}
+	return err
 }
 
 func orEmpty(text *string) string {

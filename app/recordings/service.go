@@ -50,6 +50,8 @@ type Service struct {
 	Now           func() time.Time
 	NewID         func() uuid.UUID
 	Log           *slog.Logger
+	// Became is told which state a recording got into. nil: nobody is.
+	Became func(recording.Status)
 
 	inbound gathering
 }
@@ -89,6 +91,7 @@ func (s *Service) Start(ctx context.Context, u *user.User, identifier string, mo
 		}
 		return nil, err
 	}
+	s.became(rec.Status())
 	worker, startErr := s.Recorder.Start(ctx, rec)
 	ctx = context.WithoutCancel(ctx)
 	if startErr != nil {

@@ -52,9 +52,14 @@ func Field(field, message string) *Error {
 	return &Error{Kind: Invalid, Code: "field", Fields: map[string][]string{field: {message}}}
 }
 
+// Scope names a limit that was reached, in a TooMany fault.
+type Scope string
+
+func (s Scope) Error() string { return "the limit of " + string(s) }
+
 // Throttled makes a TooMany fault: it may be tried again after wait.
-func Throttled(wait time.Duration) *Error {
-	return About(TooMany, "throttled", strconv.Itoa(int(math.Ceil(wait.Seconds()))))
+func Throttled(s Scope, wait time.Duration) *Error {
+	return &Error{Kind: TooMany, Code: "throttled", Subject: strconv.Itoa(int(math.Ceil(wait.Seconds()))), Err: s}
 }
 
 // IgnoreMissing takes it for success that something is not there.

@@ -258,3 +258,7 @@ SELECT * FROM meetd.recording_hold ORDER BY placed_at, recording_id;
 
 -- name: HoldAmong :many
 SELECT recording_id FROM meetd.recording_hold WHERE recording_id = ANY(sqlc.arg(ids)::uuid[]);
+
+-- name: RecordingsOpenByStatus :many
+-- Those without an end, which an index knows.
+SELECT status, count(*) AS number FROM meet_recording WHERE status IN ('initiated', 'active', 'stopped') GROUP BY status;

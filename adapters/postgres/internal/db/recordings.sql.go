@@ -831,6 +831,36 @@ func (q *Queries) RecordingsLockOfRoom(ctx context.Context, db DBTX, roomID uuid
 	return items, nil
 }
 
+const recordingsOpenByStatus = `-- name: RecordingsOpenByStatus :many
+SELECT status, count(*) AS number FROM meet_recording WHERE status IN ('initiated', 'active', 'stopped') GROUP BY status
+`
+
+type RecordingsOpenByStatusRow struct {
+	Status string
+	Number int64
+}
+
+// Those without an end, which an index knows.
+func (q *Queries) RecordingsOpenByStatus(ctx context.Context, db DBTX) ([]RecordingsOpenByStatusRow, error) {
+	rows, err := db.Query(ctx, recordingsOpenByStatus)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []RecordingsOpenByStatusRow
+	for rows.Next() {
+		var i RecordingsOpenByStatusRow
+		if err := rows.Scan(&i.Status, &i.Number); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const recordingsOutdated = `-- name: RecordingsOutdated :many
 SELECT r.id, r.created_at FROM meet_recording r
 WHERE r.created_at < $1

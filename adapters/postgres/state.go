@@ -1,0 +1,59 @@
+package postgres
+
+import (
+	"context"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
+)
+
+// State is what operators want to know about all nodes together.
+type State struct {
+	Recordings map[string]int // those without an end, by status
+	Jobs       []JobCount
+	Due        time.Duration // how long the job that should have run first waits; zero: none does
+}
+
+// JobCount is how many jobs of a kind are in a state.
+type JobCount struct {
+	Kind, State string
+	Count       int
+}
+
+// mostCounted bounds the jobs that are looked at in each state.
+const mostCounted = 10_000
+
+// jobCounts looks at the queue's own table, which is not among those that sqlc
+// knows. Jobs that are done are many and say nothing.
+const jobCounts = `-- name: JobCounts :many
+SELECT s.state::text, j.kind, count(*), coalesce(min(j.scheduled_at) FILTER (WHERE s.state = 'available'), 'infinity')
+FROM unnest('{available,pending,running,retryable,scheduled,cancelled,discarded}'::meetd.river_job_state[]) AS s(state)
+CROSS JOIN LATERAL (SELECT kind, scheduled_at FROM meetd.river_job WHERE state = s.state LIMIT $1) j
+GROUP BY 1, 2`
+
+// State counts by indexes only, however much there is.
+func (s *Store) State(ctx context.Context, now time.Time) (State, error) {
+	out := State{Recordings: map[string]int{"initiated": 0, "active": 0, "stopped": 0}}
+	rows, err := q.RecordingsOpenByStatus(ctx, s.Pool)
+	if err != nil {
+		return out, translate(err, "recordings")
+	}
+	for _, row := range rows {
+		out.Recordings[row.Status] = int(row.Number)
+	}
+	counts, err := s.Pool.Query(ctx, jobCounts, mostCounted)
+	if err != nil {
+		return out, translate(err, "jobs")
+	}
+	var job JobCount
+	var due pgtype.Timestamptz
+	_, err = pgx.ForEachRow(counts, []any{&job.State, &job.Kind, &job.Count, &due}, func() error {
+		out.Jobs = append(out.Jobs, job)
+		if due.InfinityModifier == pgtype.Finite {
+			out.Due = max(out.Due, now.Sub(due.Time))
+		}
+		return nil
+	})
+	return out, translate(err, "jobs")
+}

@@ -1,0 +1,171 @@
+package app
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"time"
+
+	"github.com/riverqueue/river/rivertype"
+
+	httpapi "meetd/adapters/http"
+	"meetd/adapters/metrics"
+	"meetd/adapters/postgres"
+	"meetd/domain/recording"
+	"meetd/ports"
+)
+
+// Observe is who watches the service (docs/observability.md).
+type Observe struct {
+	Metrics string // address at which Prometheus finds them; empty: there are none
+}
+
+func loadObserve(r *reader) Observe {
+	const name = "MEETD_METRICS_LISTEN"
+	o := Observe{Metrics: r.text(name, "")}
+	if _, port, err := net.SplitHostPort(o.Metrics); o.Metrics != "" && (err != nil || port == "") {
+		r.faultf("%s: %s is not an address; write it as host:port or :port", name, quote(o.Metrics))
+	}
+	return o
+}
+
+// observers are those who watch. What nobody watches is left as it is, so that it
+// costs nothing.
+type observers struct {
+	config  Observe
+	metrics *metrics.Metrics // nil: nobody counts
+}
+
+func newObservers(c *Config, now func() time.Time, log *slog.Logger) *observers {
+	o := &observers{config: c.Observe}
+	if c.Observe.Metrics != "" {
+		o.metrics = metrics.New(metrics.Config{Version: release(c.Server.VersionFile, os.ReadFile), Now: now, Log: log})
+	}
+	return o
+}
+
+// release is the version that the build left in a file; NA without one
+// (integrations.md §4).
+func release(path string, readFile func(string) ([]byte, error)) string {
+	var file struct{ Version string }
+	text, err := readFile(path)
+	if err != nil || json.Unmarshal(text, &file) != nil || file.Version == "" {
+		return "NA"
+	}
+	return file.Version
+}
+
+// wrapper is put around what makes calls; nil: nothing is.
+type wrapper func(http.RoundTripper) http.RoundTripper
+
+func (w wrapper) around(base http.RoundTripper) http.RoundTripper {
+	if w == nil {
+		return base
+	}
+	return w(base)
+}
+
+// wrap watches the calls to a service.
+func (o *observers) wrap(to string) wrapper {
+	if o.metrics == nil {
+		return nil
+	}
+	return func(base http.RoundTripper) http.RoundTripper { return o.metrics.Transport(to, base) }
+}
+
+// transport is wrap for clients that have no transport of their own; nil when
+// nobody watches.
+func (o *observers) transport(to string) http.RoundTripper {
+	if w := o.wrap(to); w != nil {
+		return w(http.DefaultTransport)
+	}
+	return nil
+}
+
+// mailer watches the mails that are sent.
+func (o *observers) mailer(m ports.Mailer) ports.Mailer {
+	if o.metrics == nil {
+		return m
+	}
+	return watchedMailer{m, o.metrics}
+}
+
+type watchedMailer struct {
+	ports.Mailer
+	metrics *metrics.Metrics
+}
+
+func (m watchedMailer) Invite(ctx context.Context, i ports.Invitation) error {
+	return m.metrics.Call("mail", func() error { return m.Mailer.Invite(ctx, i) })
+}
+
+func (m watchedMailer) RecordingReady(ctx context.Context, r ports.RecordingReady) error {
+	return m.metrics.Call("mail", func() error { return m.Mailer.RecordingReady(ctx, r) })
+}
+
+// database watches the database.
+func (o *observers) database(store *postgres.Store, now func() time.Time) {
+	if o.metrics == nil {
+		return
+	}
+	o.metrics.Pool(store.Pool.Stat)
+	o.metrics.Watch(func(ctx context.Context) (metrics.State, error) {
+		s, err := store.State(ctx, now())
+		out := metrics.State{Due: s.Due}
+		for state, n := range s.Recordings {
+			out.Recordings = append(out.Recordings, metrics.Recordings{State: state, Count: n})
+		}
+		for _, j := range s.Jobs {
+			out.Jobs = append(out.Jobs, metrics.Jobs(j))
+		}
+		return out, err
+	})
+}
+
+func (o *observers) recordingBecame() func(recording.Status) {
+	if o.metrics == nil {
+		return nil
+	}
+	return func(s recording.Status) { o.metrics.RecordingBecame(string(s)) }
+}
+
+// answered watches requests.
+func (o *observers) answered() func(context.Context, httpapi.Exchange) {
+	if o.metrics == nil {
+		return nil
+	}
+	return func(_ context.Context, x httpapi.Exchange) {
+		o.metrics.Requested(metrics.Request{Method: x.Method, Route: x.Route, Status: x.Status, Media: x.Media, Took: x.Took})
+	}
+}
+
+// jobs watches background jobs.
+func (o *observers) jobs() []rivertype.Middleware {
+	if o.metrics == nil {
+		return nil
+	}
+	return []rivertype.Middleware{o.metrics.Jobs()}
+}
+
+// listen lets Prometheus ask, until stop is called.
+func (o *observers) listen(ctx context.Context, log *slog.Logger) (stop func(), err error) {
+	if o.metrics == nil {
+		return func() {}, nil
+	}
+	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", o.config.Metrics)
+	if err != nil {
+		return nil, fmt.Errorf("cannot listen on %s: %w; choose another address with MEETD_METRICS_LISTEN", o.config.Metrics, err)
+	}
+	server := &http.Server{Handler: o.metrics.Handler(), ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: maxHeader}
+	go func() {
+		if err := server.Serve(l); err != nil && err != http.ErrServerClosed { //nolint:errorlint // it is this one itself
+			log.ErrorContext(ctx, "metrics are not shown any more", "error", err)
+		}
+	}()
+	log.InfoContext(ctx, "metrics ready", "address", l.Addr().String())
+	return func() { _ = server.Close() }, nil
+}
