@@ -65,7 +65,10 @@ func NewLogger(w io.Writer, c Log) *slog.Logger {
 // New builds the service. now is the clock. The database must have been
 // migrated; nothing else is connected to. Close must be called.
 func New(ctx context.Context, c *Config, log *slog.Logger, now func() time.Time) (*App, error) {
-	o := newObservers(c, now, log)
+	o, err := newObservers(c, now, log)
+	if err != nil {
+		return nil, err
+	}
 	pool, err := openPool(ctx, c.Database)
 	if err != nil {
 		return nil, err
@@ -142,7 +145,7 @@ func build(ctx context.Context, c *Config, o *observers, pool *pgxpool.Pool, log
 	if err != nil {
 		return nil, err
 	}
-	a := &App{pool: pool, log: log, observers: o}
+	a := &App{pool: pool, log: log, observers: o, flush: o.flush()}
 	mailer := o.mailer(newMailer(c.Mail))
 	var analytics ports.Analytics = ports.NoAnalytics{}
 	if c.Analytics.Host != "" {
@@ -244,7 +247,7 @@ func build(ctx context.Context, c *Config, o *observers, pool *pgxpool.Pool, log
 		Outgoing: outgoingSvc, Files: fileSvc,
 	}
 	queue, err := jobs.New(pool, jobs.Config{
-		Workers: c.Server.JobWorkers, Reconcile: c.Recording.ReconcilePeriod, Targets: targets, Watch: o.jobs(),
+		Workers: c.Server.JobWorkers, Reconcile: c.Recording.ReconcilePeriod, Targets: targets, Watch: o.jobs(), Failed: o.failed(),
 	}, services, quiet(log, c.Log.Root))
 	if err != nil {
 		return nil, err

@@ -515,6 +515,7 @@ func TestValues(t *testing.T) {
 		{"MARKETING_SERVICE_CLASS=some.Other", func(c *Config) any { return c.Marketing.SignUp }, false},
 		{"SIGNUP_NEW_USER_TO_MARKETING_EMAIL=1", func(c *Config) any { return c.Marketing.SignUp }, false}, // the key is missing
 		{"MEETD_METRICS_LISTEN=:9090", func(c *Config) any { return c.Observe.Metrics }, ":9090"},
+		{"DJANGO_SENTRY_DSN=https://k@sentry/1", func(c *Config) any { return c.Observe.Sentry.Reveal() }, "https://k@sentry/1"},
 		{"ANALYTICS_BACKEND=", func(c *Config) any { return c.Analytics.Host }, ""},
 		{"ANALYTICS_BACKEND_SETTINGS={'api_key': 'k', 'host': 'http://h'}", func(c *Config) any { return c.Analytics.Host }, ""}, // nobody is told
 		{"DJANGO_SUPERUSER_EMAIL=a@b.c", func(c *Config) any { return c.Superuser.Email }, "a@b.c"},
@@ -699,6 +700,7 @@ func TestFaults(t *testing.T) {
 			"MARKETING_SERVICE_CLASS: 'my.Service' is unknown; use one of core.services.marketing.BrevoMarketingService",
 		},
 		{[]string{"MEETD_METRICS_LISTEN=9090"}, "MEETD_METRICS_LISTEN: '9090' is not an address; write it as host:port or :port"},
+		{[]string{"DJANGO_SENTRY_DSN=https://sentry"}, "DJANGO_SENTRY_DSN: it is no address of a Sentry project; write it as https://key@host/number"},
 		{[]string{posthog, "ANALYTICS_BACKEND_SETTINGS={'api_key': 'k'}"}, ""},
 		{[]string{posthog}, "ANALYTICS_BACKEND_SETTINGS: it has no 'api_key'; write it as {'api_key': 'phc_…'}"},
 		{

@@ -3,18 +3,23 @@ package app
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
 	"os"
+	"strconv"
 	"time"
 
 	"github.com/riverqueue/river/rivertype"
 
 	httpapi "meetd/adapters/http"
+	"meetd/adapters/jobs"
 	"meetd/adapters/metrics"
 	"meetd/adapters/postgres"
+	"meetd/adapters/sentry"
+	"meetd/domain/fault"
 	"meetd/domain/recording"
 	"meetd/ports"
 )
@@ -22,13 +27,19 @@ import (
 // Observe is who watches the service (docs/observability.md).
 type Observe struct {
 	Metrics string // address at which Prometheus finds them; empty: there are none
+	Sentry  Secret // address of the project that is told of failures; empty: none is
 }
 
 func loadObserve(r *reader) Observe {
 	const name = "MEETD_METRICS_LISTEN"
-	o := Observe{Metrics: r.text(name, "")}
+	o := Observe{Metrics: r.text(name, ""), Sentry: r.secret("DJANGO_SENTRY_DSN", "")}
 	if _, port, err := net.SplitHostPort(o.Metrics); o.Metrics != "" && (err != nil || port == "") {
 		r.faultf("%s: %s is not an address; write it as host:port or :port", name, quote(o.Metrics))
+	}
+	if o.Sentry != "" {
+		if err := sentry.CheckDSN(o.Sentry.Reveal()); err != nil {
+			r.faultf("DJANGO_SENTRY_DSN: %w", err)
+		}
 	}
 	return o
 }
@@ -38,14 +49,30 @@ func loadObserve(r *reader) Observe {
 type observers struct {
 	config  Observe
 	metrics *metrics.Metrics // nil: nobody counts
+	sentry  *sentry.Reporter // nil: nobody is told of failures
 }
 
-func newObservers(c *Config, now func() time.Time, log *slog.Logger) *observers {
-	o := &observers{config: c.Observe}
+func newObservers(c *Config, now func() time.Time, log *slog.Logger) (o *observers, err error) {
+	o = &observers{config: c.Observe}
+	if c.Observe.Sentry != "" {
+		if o.sentry, err = sentry.New(sentry.Config{
+			DSN: c.Observe.Sentry.Reveal(), Environment: c.Profile.Environment, Release: release(c.Server.VersionFile, os.ReadFile),
+		}); err != nil {
+			return nil, err
+		}
+	}
 	if c.Observe.Metrics != "" {
 		o.metrics = metrics.New(metrics.Config{Version: release(c.Server.VersionFile, os.ReadFile), Now: now, Log: log})
 	}
-	return o
+	return o, nil
+}
+
+// flush has everybody told what they should know, when the service ends.
+func (o *observers) flush() (out []func(context.Context) error) {
+	if o.sentry != nil {
+		out = append(out, o.sentry.Close)
+	}
+	return out
 }
 
 // release is the version that the build left in a file; NA without one
@@ -135,11 +162,54 @@ func (o *observers) recordingBecame() func(recording.Status) {
 
 // answered watches requests.
 func (o *observers) answered() func(context.Context, httpapi.Exchange) {
-	if o.metrics == nil {
+	if o.metrics == nil && o.sentry == nil {
 		return nil
 	}
 	return func(_ context.Context, x httpapi.Exchange) {
-		o.metrics.Requested(metrics.Request{Method: x.Method, Route: x.Route, Status: x.Status, Media: x.Media, Took: x.Took})
+		if o.metrics != nil {
+			o.metrics.Requested(metrics.Request{Method: x.Method, Route: x.Route, Status: x.Status, Media: x.Media, Took: x.Took})
+		}
+		if o.sentry != nil && x.Err != nil {
+			o.report(x)
+		}
+	}
+}
+
+// report tells Sentry what it should know of a request.
+func (o *observers) report(x httpapi.Exchange) {
+	var scope fault.Scope
+	switch {
+	case errors.As(x.Err, &scope):
+		o.sentry.Throttled(string(scope))
+	case x.Status >= http.StatusInternalServerError || x.Stack != nil:
+		o.sentry.Failed(sentry.Failure{
+			Where: x.Method + " " + x.Route, Kind: kindOf(x.Err), Err: x.Err, Stack: string(x.Stack),
+			Tags: map[string]string{"request_id": x.ID, "route": x.Route, "method": x.Method, "status": strconv.Itoa(x.Status)},
+		})
+	}
+}
+
+// kindOf names an error.
+func kindOf(err error) string {
+	var f *fault.Error
+	if errors.As(err, &f) {
+		return f.Code
+	}
+	return "error"
+}
+
+// failed watches jobs that fail. What is tried again is no news.
+func (o *observers) failed() func(context.Context, jobs.Failure) {
+	if o.sentry == nil {
+		return nil
+	}
+	return func(_ context.Context, x jobs.Failure) {
+		if x.GivenUp || x.Stack != "" {
+			o.sentry.Failed(sentry.Failure{
+				Where: "job " + x.Kind, Kind: kindOf(x.Err), Err: x.Err, Stack: x.Stack,
+				Tags: map[string]string{"job": strconv.FormatInt(x.ID, 10), "kind": x.Kind, "attempt": strconv.Itoa(x.Attempt)},
+			})
+		}
 	}
 }
 
@@ -162,7 +232,7 @@ func (o *observers) listen(ctx context.Context, log *slog.Logger) (stop func(), 
 	}
 	server := &http.Server{Handler: o.metrics.Handler(), ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: maxHeader}
 	go func() {
-		if err := server.Serve(l); err != nil && err != http.ErrServerClosed { //nolint:errorlint // it is this one itself
+		if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
 			log.ErrorContext(ctx, "metrics are not shown any more", "error", err)
 		}
 	}()

@@ -44,6 +44,7 @@ func BenchmarkMediaAuth(b *testing.B) {
 }
 
 func benchMediaAuth(b *testing.B, answered func(context.Context, Exchange)) {
+	b.Helper()
 	s := &Server{
 		Answered: answered,
 		Config:   Config{AllowedHosts: []string{"*"}, MediaProxy: Nginx, SessionCookie: "sessionid", TrustedProxies: []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0")}},

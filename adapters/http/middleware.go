@@ -16,6 +16,7 @@ import (
 
 	"meetd/domain/fault"
 	"meetd/domain/room"
+	"meetd/ports/discreet"
 )
 
 const (
@@ -139,7 +140,7 @@ func (s *Server) logRequest(c echo.Context, x Exchange) {
 		}
 		if x.Status >= http.StatusInternalServerError || x.Stack != nil {
 			level = slog.LevelError
-			add(slog.String("error", x.Err.Error()))
+			add(slog.String("error", discreet.Text(x.Err.Error())))
 		}
 		if x.Stack != nil {
 			add(slog.String("stack", string(x.Stack)))

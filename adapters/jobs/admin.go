@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -19,6 +18,7 @@ import (
 	"github.com/riverqueue/river/rivertype"
 
 	"meetd/domain/fault"
+	"meetd/ports/discreet"
 )
 
 // Admin looks at jobs and decides what becomes of them. It works on none.
@@ -72,13 +72,13 @@ func (a *Admin) List(ctx context.Context, state, kind string, limit int) ([]Job,
 	for i, row := range rows {
 		out[i] = Job{
 			ID: row.ID, Kind: row.Kind, State: string(row.State), Attempt: row.Attempt, MaxAttempts: row.MaxAttempts,
-			Subject: discreet(string(row.EncodedArgs)),
+			Subject: oneLine(string(row.EncodedArgs)),
 		}
 		if row.FinalizedAt == nil && row.State != rivertype.JobStateRunning {
 			out[i].Next = row.ScheduledAt
 		}
 		if n := len(row.Errors); n > 0 {
-			out[i].Failure = discreet(row.Errors[n-1].Error)
+			out[i].Failure = oneLine(row.Errors[n-1].Error)
 		}
 	}
 	return out, err
@@ -143,24 +143,12 @@ func stateOf(row *rivertype.JobRow, err error) (string, error) {
 	return string(row.State), nil
 }
 
-var secrets = []struct {
-	in  *regexp.Regexp
-	out string
-}{
-	{regexp.MustCompile(`(://)[^\s/@"']*@`), "${1}***@"},
-	{regexp.MustCompile(`(://[^\s?"']*)\?[^\s"']*`), "${1}?***"},
-	{regexp.MustCompile(`(?i)\b(bearer|basic)\s+[^\s"']+`), "${1} ***"},
-	{regexp.MustCompile(`(?i)\b(\w*(?:password|passwd|secret|token|signature|api_?key))(["']?\s*[=:]\s*["']?)[^\s"',}]+`), "${1}${2}***"},
-}
-
 // longest is how much is shown of a text, in characters.
 const longest = 200
 
-// discreet makes a text one short line that shows no credentials.
-func discreet(text string) string {
-	for _, s := range secrets {
-		text = s.in.ReplaceAllString(text, s.out)
-	}
+// oneLine makes a text one short line that shows no credentials.
+func oneLine(text string) string {
+	text = discreet.Text(text)
 	text = strings.Join(strings.FieldsFunc(text, func(c rune) bool { return unicode.IsSpace(c) || !unicode.IsPrint(c) }), " ")
 	if chars := []rune(text); len(chars) > longest {
 		text = string(slices.Concat(chars[:longest], []rune("…")))

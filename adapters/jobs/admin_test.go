@@ -18,11 +18,11 @@ func TestDiscreet(t *testing.T) {
 		"client_secret=abc&x=1":                             "client_secret=***",
 		`{"recording": "0192", "owner": "0193"}`:            `{"recording": "0192", "owner": "0193"}`,
 	} {
-		if got := discreet(text); got != want {
+		if got := oneLine(text); got != want {
 			t.Errorf("%q is shown as %q, want %q", text, got, want)
 		}
 	}
-	if got := discreet(strings.Repeat("é", 1000)); utf8.RuneCountInString(got) != longest+1 || !utf8.ValidString(got) {
+	if got := oneLine(strings.Repeat("é", 1000)); utf8.RuneCountInString(got) != longest+1 || !utf8.ValidString(got) {
 		t.Errorf("a long text is shown with %d characters", utf8.RuneCountInString(got))
 	}
 }

@@ -54,10 +54,12 @@ type Queue struct {
 
 // Config says how much a node works.
 type Config struct {
-	Workers   int                    // jobs at a time; 0: jobs are only noted, for other nodes to work on
-	Reconcile time.Duration          // between two looks at unfinished recordings
-	Targets   []string               // who is called about events; may be none
-	Watch     []rivertype.Middleware // around noting jobs and working on them
+	Workers   int           // jobs at a time; 0: jobs are only noted, for other nodes to work on
+	Reconcile time.Duration // between two looks at unfinished recordings
+	Targets   []string      // who is called about events; may be none
+	// Failed is told of attempts that failed. nil: nobody is.
+	Failed func(context.Context, Failure)
+	Watch  []rivertype.Middleware // around noting jobs and working on them
 }
 
 // Services are the use cases that jobs call.
@@ -106,11 +108,12 @@ func New(pool *pgxpool.Pool, c Config, s Services, log *slog.Logger) (*Queue, er
 		queues = nil
 	}
 	client, err := river.NewClient(riverpgxv5.New(pool), &river.Config{
-		Schema:     Schema,
-		Logger:     log,
-		Queues:     queues,
-		Workers:    workers,
-		Middleware: c.Watch,
+		Schema:       Schema,
+		Logger:       log,
+		Queues:       queues,
+		Workers:      workers,
+		Middleware:   c.Watch,
+		ErrorHandler: &failures{log: log, tell: c.Failed},
 		// A node that dies leaves its jobs as running. They are taken up again as
 		// soon as none of them can be running any more.
 		JobTimeout:           jobTimeout,

@@ -2,6 +2,7 @@ package metrics
 
 import (
 	"net/http"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -94,7 +95,7 @@ func (h *httpCounters) add(s series, media bool) *counters {
 		route = "none"
 	}
 	c := &counters{
-		requests: h.requests.WithLabelValues(route, s.method, string(rune('0'+s.class))+"xx"),
+		requests: h.requests.WithLabelValues(route, s.method, strconv.Itoa(s.class)+"xx"),
 		duration: h.durations.WithLabelValues(route, s.method),
 	}
 	if media {

@@ -85,7 +85,7 @@ func TestRequests(t *testing.T) {
 }
 
 // A request that was seen before costs no memory.
-func TestRequestsAllocateNothing(t *testing.T) {
+func TestRequestsAllocateNothing(t *testing.T) { //nolint:paralleltest // allocations of the whole program are counted
 	m, _, _ := newMetrics(t)
 	r := Request{Method: "GET", Route: "/api/v1.0/recordings/media-auth/", Status: 200, Media: true, Took: time.Millisecond}
 	if n := testing.AllocsPerRun(100, func() { m.Requested(r) }); n != 0 {
