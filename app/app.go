@@ -65,11 +65,11 @@ func NewLogger(w io.Writer, c Log) *slog.Logger {
 // New builds the service. now is the clock. The database must have been
 // migrated; nothing else is connected to. Close must be called.
 func New(ctx context.Context, c *Config, log *slog.Logger, now func() time.Time) (*App, error) {
-	o, err := newObservers(c, now, log)
+	o, err := newObservers(ctx, c, now, log)
 	if err != nil {
 		return nil, err
 	}
-	pool, err := openPool(ctx, c.Database)
+	pool, err := openFollowedPool(ctx, c.Database, o.sql())
 	if err != nil {
 		return nil, err
 	}
@@ -86,6 +86,11 @@ func New(ctx context.Context, c *Config, log *slog.Logger, now func() time.Time)
 const restIdle = 50 * time.Millisecond
 
 func openPool(ctx context.Context, c Database) (*pgxpool.Pool, error) {
+	return openFollowedPool(ctx, c, nil)
+}
+
+// openFollowedPool has a tracer told of queries; it may be nil.
+func openFollowedPool(ctx context.Context, c Database, tracer pgx.QueryTracer) (*pgxpool.Pool, error) {
 	conf, err := pgxpool.ParseConfig(c.DSN())
 	if err != nil {
 		return nil, fmt.Errorf("the database address cannot be used: %w", err)
@@ -94,6 +99,7 @@ func openPool(ctx context.Context, c Database) (*pgxpool.Pool, error) {
 	if size == 0 {
 		size = max(8, 4*runtime.NumCPU())
 	}
+	conf.ConnConfig.Tracer = tracer
 	conf.MaxConns = int32(size) //nolint:gosec // a pool is small
 	conf.AfterConnect = func(ctx context.Context, c *pgx.Conn) error {
 		pgxuuid.Register(c.TypeMap()) // else every UUID goes through its text
@@ -238,6 +244,7 @@ func build(ctx context.Context, c *Config, o *observers, pool *pgxpool.Pool, log
 		Ping:     store.Ping,
 		Now:      now,
 		Log:      log,
+		Trace:    o.trace(),
 		Answered: o.answered(),
 	}
 	fileSvc := &files.Service{Store: store, Objects: bucket, Config: c.Files, Now: now}

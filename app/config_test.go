@@ -516,6 +516,15 @@ func TestValues(t *testing.T) {
 		{"SIGNUP_NEW_USER_TO_MARKETING_EMAIL=1", func(c *Config) any { return c.Marketing.SignUp }, false}, // the key is missing
 		{"MEETD_METRICS_LISTEN=:9090", func(c *Config) any { return c.Observe.Metrics }, ":9090"},
 		{"DJANGO_SENTRY_DSN=https://k@sentry/1", func(c *Config) any { return c.Observe.Sentry.Reveal() }, "https://k@sentry/1"},
+		{"OTEL_EXPORTER_OTLP_ENDPOINT=http://c:4318/x/", func(c *Config) any { return c.Observe.Traces.URL }, "http://c:4318/x/v1/traces"},
+		{"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT=http://c/t", func(c *Config) any { return fmt.Sprint(c.Observe.Traces) }, "{http://c/t map[] meetd map[] 1}"},
+		{"OTEL_EXPORTER_OTLP_HEADERS=a=b", func(c *Config) any { return c.Observe.Traces.URL }, ""},
+		{"OTEL_EXPORTER_OTLP_PROTOCOL=grpc", func(c *Config) any { return c.Observe.Traces.URL }, ""},
+		{"OTEL_SERVICE_NAME=s", func(c *Config) any { return c.Observe.Traces.Service }, ""},
+		{"OTEL_RESOURCE_ATTRIBUTES=a=b", func(c *Config) any { return c.Observe.Traces.URL }, ""},
+		{"OTEL_TRACES_SAMPLER=parentbased_traceidratio", func(c *Config) any { return c.Observe.Traces.URL }, ""},
+		{"OTEL_TRACES_SAMPLER_ARG=0.1", func(c *Config) any { return c.Observe.Traces.URL }, ""},
+		{"OTEL_SDK_DISABLED=true", func(c *Config) any { return c.Observe.Traces.URL }, ""},
 		{"ANALYTICS_BACKEND=", func(c *Config) any { return c.Analytics.Host }, ""},
 		{"ANALYTICS_BACKEND_SETTINGS={'api_key': 'k', 'host': 'http://h'}", func(c *Config) any { return c.Analytics.Host }, ""}, // nobody is told
 		{"DJANGO_SUPERUSER_EMAIL=a@b.c", func(c *Config) any { return c.Superuser.Email }, "a@b.c"},
@@ -605,6 +614,7 @@ func TestFaults(t *testing.T) {
 	const algos = "RS256, RS384, RS512, ES256, ES384, ES512, HS256, HS384, HS512"
 	const sources = "camera, microphone, screen_share, screen_share_audio"
 	const recording = "RECORDING_ENABLE: recording needs %s; set them (the endpoint of AWS is https://s3.<region>.amazonaws.com) or turn RECORDING_ENABLE off"
+	const collector = "OTEL_EXPORTER_OTLP_ENDPOINT=http://collector:4318"
 	const posthog = "ANALYTICS_BACKEND=core.analytics.posthog.PostHogAnalytics"
 	const worker = "RECORDING_WORKER_CLASSES: the worker of 'a' is unknown; use core.recording.worker.services.VideoCompositeEgressService or core.recording.worker.services.AudioCompositeEgressService"
 	cases := []struct {
@@ -701,6 +711,15 @@ func TestFaults(t *testing.T) {
 		},
 		{[]string{"MEETD_METRICS_LISTEN=9090"}, "MEETD_METRICS_LISTEN: '9090' is not an address; write it as host:port or :port"},
 		{[]string{"DJANGO_SENTRY_DSN=https://sentry"}, "DJANGO_SENTRY_DSN: it is no address of a Sentry project; write it as https://key@host/number"},
+		{[]string{collector, "OTEL_TRACES_SAMPLER=parentbased_traceidratio", "OTEL_TRACES_SAMPLER_ARG=0.25", "OTEL_EXPORTER_OTLP_HEADERS=a=b%20c,d=e"}, ""},
+		{[]string{"OTEL_EXPORTER_OTLP_ENDPOINT=c:4318"}, "OTEL_EXPORTER_OTLP_ENDPOINT: 'c:4318' is not a complete URL; write it as https:// or http://host"},
+		{[]string{collector, "OTEL_EXPORTER_OTLP_PROTOCOL=grpc"}, "OTEL_EXPORTER_OTLP_PROTOCOL: 'grpc' is unknown; use one of http/protobuf"},
+		{[]string{collector, "OTEL_TRACES_SAMPLER=xray"}, "OTEL_TRACES_SAMPLER: 'xray' is unknown; use one of parentbased_always_on, parentbased_traceidratio"},
+		{
+			[]string{collector, "OTEL_TRACES_SAMPLER=parentbased_traceidratio", "OTEL_TRACES_SAMPLER_ARG=2"},
+			"OTEL_TRACES_SAMPLER_ARG: 2 is out of range; use 0 to 1",
+		},
+		{[]string{collector, "OTEL_EXPORTER_OTLP_HEADERS=sentinel"}, "OTEL_EXPORTER_OTLP_HEADERS: it is not a list of pairs; write it as name=value,name=value"},
 		{[]string{posthog, "ANALYTICS_BACKEND_SETTINGS={'api_key': 'k'}"}, ""},
 		{[]string{posthog}, "ANALYTICS_BACKEND_SETTINGS: it has no 'api_key'; write it as {'api_key': 'phc_…'}"},
 		{

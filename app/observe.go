@@ -9,9 +9,11 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"slices"
 	"strconv"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/riverqueue/river/rivertype"
 
 	httpapi "meetd/adapters/http"
@@ -19,6 +21,7 @@ import (
 	"meetd/adapters/metrics"
 	"meetd/adapters/postgres"
 	"meetd/adapters/sentry"
+	"meetd/adapters/telemetry"
 	"meetd/domain/fault"
 	"meetd/domain/recording"
 	"meetd/ports"
@@ -28,6 +31,7 @@ import (
 type Observe struct {
 	Metrics string // address at which Prometheus finds them; empty: there are none
 	Sentry  Secret // address of the project that is told of failures; empty: none is
+	Traces  Traces
 }
 
 func loadObserve(r *reader) Observe {
@@ -41,6 +45,7 @@ func loadObserve(r *reader) Observe {
 			r.faultf("DJANGO_SENTRY_DSN: %w", err)
 		}
 	}
+	o.Traces = loadTraces(r)
 	return o
 }
 
@@ -48,15 +53,29 @@ func loadObserve(r *reader) Observe {
 // costs nothing.
 type observers struct {
 	config  Observe
-	metrics *metrics.Metrics // nil: nobody counts
-	sentry  *sentry.Reporter // nil: nobody is told of failures
+	metrics *metrics.Metrics  // nil: nobody counts
+	sentry  *sentry.Reporter  // nil: nobody is told of failures
+	tracer  *telemetry.Tracer // nil: nobody follows requests
 }
 
-func newObservers(c *Config, now func() time.Time, log *slog.Logger) (o *observers, err error) {
+func newObservers(ctx context.Context, c *Config, now func() time.Time, log *slog.Logger) (o *observers, err error) {
 	o = &observers{config: c.Observe}
 	if c.Observe.Sentry != "" {
 		if o.sentry, err = sentry.New(sentry.Config{
 			DSN: c.Observe.Sentry.Reveal(), Environment: c.Profile.Environment, Release: release(c.Server.VersionFile, os.ReadFile),
+		}); err != nil {
+			return nil, err
+		}
+	}
+	if c.Observe.Traces.URL != "" {
+		t := c.Observe.Traces
+		headers := make(map[string]string, len(t.Headers))
+		for name, value := range t.Headers {
+			headers[name] = value.Reveal()
+		}
+		if o.tracer, err = telemetry.New(ctx, telemetry.Config{
+			URL: t.URL, Headers: headers, Service: t.Service, Version: release(c.Server.VersionFile, os.ReadFile), Ratio: t.Ratio,
+			Attributes: t.Attributes, Log: log,
 		}); err != nil {
 			return nil, err
 		}
@@ -71,6 +90,9 @@ func newObservers(c *Config, now func() time.Time, log *slog.Logger) (o *observe
 func (o *observers) flush() (out []func(context.Context) error) {
 	if o.sentry != nil {
 		out = append(out, o.sentry.Close)
+	}
+	if o.tracer != nil {
+		out = append(out, o.tracer.Close)
 	}
 	return out
 }
@@ -98,11 +120,22 @@ func (w wrapper) around(base http.RoundTripper) http.RoundTripper {
 
 // wrap watches the calls to a service.
 func (o *observers) wrap(to string) wrapper {
-	if o.metrics == nil {
+	if o.metrics == nil && o.tracer == nil {
 		return nil
 	}
-	return func(base http.RoundTripper) http.RoundTripper { return o.metrics.Transport(to, base) }
+	return func(base http.RoundTripper) http.RoundTripper {
+		if o.tracer != nil {
+			base = o.tracer.Transport(to, slices.Contains(partners, to), base)
+		}
+		if o.metrics != nil {
+			base = o.metrics.Transport(to, base)
+		}
+		return base
+	}
 }
+
+// partners belong to the installation: they may know which trace a call belongs to.
+var partners = []string{"livekit", "summary"}
 
 // transport is wrap for clients that have no transport of their own; nil when
 // nobody watches.
@@ -214,11 +247,39 @@ func (o *observers) failed() func(context.Context, jobs.Failure) {
 }
 
 // jobs watches background jobs.
-func (o *observers) jobs() []rivertype.Middleware {
-	if o.metrics == nil {
+func (o *observers) jobs() (out []rivertype.Middleware) {
+	if o.tracer != nil {
+		out = append(out, o.tracer.Jobs())
+	}
+	if o.metrics != nil {
+		out = append(out, o.metrics.Jobs())
+	}
+	return out
+}
+
+// sql follows queries.
+func (o *observers) sql() pgx.QueryTracer {
+	if o.tracer == nil {
 		return nil
 	}
-	return []rivertype.Middleware{o.metrics.Jobs()}
+	return o.tracer.SQL()
+}
+
+// trace follows requests.
+func (o *observers) trace() func(*http.Request) (*http.Request, func(httpapi.Exchange)) {
+	if o.tracer == nil {
+		return nil
+	}
+	return func(r *http.Request) (*http.Request, func(httpapi.Exchange)) {
+		r, end := o.tracer.Request(r)
+		return r, func(x httpapi.Exchange) {
+			a := telemetry.Answer{ID: x.ID, Route: x.Route, Status: x.Status}
+			if x.Err != nil {
+				a.Fault = kindOf(x.Err)
+			}
+			end(a)
+		}
+	}
 }
 
 // listen lets Prometheus ask, until stop is called.
