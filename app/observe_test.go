@@ -3,6 +3,9 @@ package app_test
 import (
 	"encoding/json"
 	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
@@ -119,6 +122,29 @@ func TestMetrics(t *testing.T) {
 	for name := range got {
 		if strings.Contains(name, room.String()) || strings.Contains(name, "BREW") {
 			t.Errorf("%s names what a client chose", name)
+		}
+	}
+	names := map[string]bool{"up": true} // which Prometheus makes itself
+	for name := range got {
+		name, _, _ = strings.Cut(name, "{")
+		names[name] = true
+	}
+	for _, file := range []string{"alerts.yml", "dashboard.json"} {
+		text, err := os.ReadFile(filepath.Join("..", "deploy", "monitoring", file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		used := regexp.MustCompile(`\b(meetd|go|process)_[a-z_]+`).FindAllString(string(text), -1)
+		if len(used) < 10 {
+			t.Errorf("%s uses only %q", file, used)
+		}
+		for _, name := range used {
+			if !names[name] {
+				t.Errorf("%s uses %s, which does not exist", file, name)
+			}
+		}
+		if file == "dashboard.json" && !json.Valid(text) {
+			t.Errorf("%s is no JSON", file)
 		}
 	}
 	if got := s.request(t, ada, http.MethodGet, "/metrics", "", nil); got.Status != http.StatusNotFound {
