@@ -892,6 +892,9 @@ func TestNoSecretIsPrinted(t *testing.T) {
 		t.Fatalf("only %d secrets found", len(vars))
 	}
 	vars["DATABASE_URL"] = "postgres://u:" + leak + "@h/n?sslpassword=" + leak
+	vars["DJANGO_SENTRY_DSN"] = "https://" + leak + "@sentry/1"
+	vars["OTEL_EXPORTER_OTLP_ENDPOINT"], vars["OTEL_EXPORTER_OTLP_HEADERS"] = "https://collector", "x-key="+leak
+	vars["ANALYTICS_BACKEND"], vars["ANALYTICS_BACKEND_SETTINGS"] = "core.analytics.posthog.PostHogAnalytics", `{"api_key": "`+leak+`"}`
 	vars["OIDC_PROXY"] = "http://u:" + leak + "@proxy"
 	vars["MEETD_WEBHOOK_URLS"] = "https://h/hook?key=" + leak
 	vars["MEETD_WEBHOOK_SECRET"] = base64.StdEncoding.EncodeToString([]byte(leak + leak + leak + leak))

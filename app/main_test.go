@@ -11,6 +11,7 @@ import (
 	"maps"
 	"net/http"
 	"os"
+	"regexp"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -52,6 +53,9 @@ type service struct {
 	cookie string // name of the session cookie
 	logs   lockedBuffer
 	offset atomic.Int64 // of the program's clock
+
+	secretsMu sync.Mutex
+	secrets   []string // of sessions
 }
 
 // startService runs the program until the test ends. env is added to a
@@ -89,12 +93,34 @@ func startService(t *testing.T, env map[string]string) *service {
 			t.Errorf("stop the service: %v", err)
 		}
 		a.Close()
+		s.checkLog(t)
 	})
 	if s.DB, err = pgxpool.New(t.Context(), conf.Database.DSN()); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(s.DB.Close)
 	return s
+}
+
+// private are what no log may hold: addresses, tokens, signatures, and the secrets
+// of the configuration.
+var private = regexp.MustCompile(`[\w.+-]+@[\w-]+\.\w+|eyJ[\w-]{10,}\.[\w-]+\.|X-Amz-Signature=\w+|Bearer \w{5,}|` +
+	`client-secret|livekit-secret-|storage-hook-token|summary-token|process-token|gateway-token|brevo-key|phc_sentinel|` + token)
+
+// checkLog looks for what concerns nobody, after whatever a test did.
+func (s *service) checkLog(t *testing.T) {
+	t.Helper()
+	text := s.logs.String()
+	if found := private.FindString(text); found != "" {
+		t.Errorf("the log holds %q", found)
+	}
+	s.secretsMu.Lock()
+	defer s.secretsMu.Unlock()
+	for _, secret := range s.secrets {
+		if strings.Contains(text, secret) {
+			t.Errorf("the log holds the session %s", secret)
+		}
+	}
 }
 
 // settings is the configuration of a test.
@@ -205,6 +231,9 @@ type account struct {
 func (s *service) login(t *testing.T, name string) account {
 	t.Helper()
 	a := account{ID: uuid.New(), Secret: rand.Text()}
+	s.secretsMu.Lock()
+	s.secrets = append(s.secrets, a.Secret)
+	s.secretsMu.Unlock()
 	s.exec(t, `INSERT INTO meet_user (id, password, is_superuser, created_at, updated_at, sub, email, language, timezone,
 			is_device, is_staff, is_active, full_name, short_name, default_room_configuration)
 		VALUES ($1, '!', false, now(), now(), 'sub-' || $2::text, $2::text || '@example.org', 'en-us', 'UTC',

@@ -47,12 +47,15 @@ func startCollector(t *testing.T) (*spans, map[string]string) {
 	}
 }
 
-// find gives the span with a name in a trace.
-func (c *spans) find(traceID, name string) *trace.Span {
+// followed is the trace that somebody before us began.
+const followed = "0af7651916cd43dd8448eb211c80319c"
+
+// find gives the span with a name in the trace that is followed.
+func (c *spans) find(name string) *trace.Span {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, s := range c.list {
-		if s.GetName() == name && hex.EncodeToString(s.GetTraceId()) == traceID {
+		if s.GetName() == name && hex.EncodeToString(s.GetTraceId()) == followed {
 			return s
 		}
 	}
@@ -72,9 +75,9 @@ func TestTraces(t *testing.T) {
 	live.open(room.String(), "")
 
 	// Somebody before us follows the request too.
-	const id, parent = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
+	const parent = "b7ad6b7169203331"
 	req := s.asked(t, ada, http.MethodPost, "/api/v1.0/rooms/"+room.String()+"/start-recording/?sentinel=query", `{"mode":"screen_recording"}`)
-	req.Header.Set("Traceparent", "00-"+id+"-"+parent+"-01")
+	req.Header.Set("Traceparent", "00-"+followed+"-"+parent+"-01")
 	got := s.send(t, req)
 	wantAnswer(t, "start", got, 201, "")
 
@@ -85,13 +88,13 @@ func TestTraces(t *testing.T) {
 	}
 	eventually(t, "the spans are sent", func() bool {
 		for name := range parents {
-			if c.find(id, name) == nil {
+			if c.find(name) == nil {
 				return false
 			}
 		}
-		return c.find(id, top) != nil
+		return c.find(top) != nil
 	})
-	root := c.find(id, top)
+	root := c.find(top)
 	if hex.EncodeToString(root.GetParentSpanId()) != parent || root.GetKind() != trace.Span_SPAN_KIND_SERVER {
 		t.Errorf("the request: %v", root)
 	}
@@ -105,7 +108,7 @@ func TestTraces(t *testing.T) {
 	all.WriteString(c.resource)
 	c.mu.Unlock()
 	for name, want := range parents {
-		s := c.find(id, name)
+		s := c.find(name)
 		for s != nil && s.GetName() != want {
 			s = byID[string(s.GetParentSpanId())]
 		}

@@ -12,6 +12,7 @@ import (
 
 	"meetd/domain/fault"
 	"meetd/ports"
+	"meetd/ports/discreet"
 )
 
 // Config says which server takes the mails and what is the same in all of them
@@ -102,14 +103,15 @@ func (s *Sender) send(ctx context.Context, m *mail.Msg) error {
 	ctx, cancel := context.WithTimeout(ctx, s.c.Timeout)
 	defer cancel()
 	err = client.DialAndSendWithContext(ctx, m)
-	var refused *mail.SendError
-	switch {
-	case err == nil:
+	if err == nil {
 		return nil
-	case errors.As(err, &refused) && !refused.IsTemp() && refused.ErrorCode() >= 500:
-		return fault.Wrap(fault.Invalid, "mail", fmt.Errorf("the mail server refused a mail: %w", err))
 	}
-	return fault.Wrap(fault.Upstream, "mail", fmt.Errorf("send mail: %w", err))
+	said := discreet.Text(err.Error()) // it names the recipients
+	var refused *mail.SendError
+	if errors.As(err, &refused) && !refused.IsTemp() && refused.ErrorCode() >= 500 {
+		return fault.Wrap(fault.Invalid, "mail", errors.New("the mail server refused a mail: "+said))
+	}
+	return fault.Wrap(fault.Upstream, "mail", errors.New("send mail: "+said))
 }
 
 func (c Config) options() []mail.Option {
