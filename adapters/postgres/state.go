@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -25,12 +26,18 @@ type JobCount struct {
 const mostCounted = 10_000
 
 // jobCounts looks at the queue's own table, which is not among those that sqlc
-// knows. Jobs that are done are many and say nothing.
-const jobCounts = `-- name: JobCounts :many
-SELECT s.state::text, j.kind, count(*), coalesce(min(j.scheduled_at) FILTER (WHERE s.state = 'available'), 'infinity')
-FROM unnest('{available,pending,running,retryable,scheduled,cancelled,discarded}'::meetd.river_job_state[]) AS s(state)
-CROSS JOIN LATERAL (SELECT kind, scheduled_at FROM meetd.river_job WHERE state = s.state LIMIT $1) j
-GROUP BY 1, 2`
+// knows. Jobs that are done are many and say nothing. Each state is written out,
+// so that PostgreSQL knows how few jobs are in it: for one that it does not know
+// beforehand it would read the whole table.
+var jobCounts = func() string {
+	var states []string
+	for _, state := range []string{"available", "pending", "running", "retryable", "scheduled", "cancelled", "discarded"} {
+		states = append(states, "(SELECT state, kind, scheduled_at FROM meetd.river_job WHERE state = '"+state+"' LIMIT $1)")
+	}
+	return "-- name: JobCounts :many\n" +
+		"SELECT state::text, kind, count(*), coalesce(min(scheduled_at) FILTER (WHERE state = 'available'), 'infinity')\n" +
+		"FROM (" + strings.Join(states, " UNION ALL ") + ") j GROUP BY 1, 2"
+}()
 
 // State counts by indexes only, however much there is.
 func (s *Store) State(ctx context.Context, now time.Time) (State, error) {

@@ -89,6 +89,7 @@ func TestCapture(t *testing.T) {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	c.Capture(ports.AnalyticsEvent{Name: "late"}) // after the end it is forgotten
+	<-c.idleNow()
 	if len(s.all()) != 1 || logs.Len() != 0 {
 		t.Errorf("%d calls; log: %s", len(s.all()), logs)
 	}
