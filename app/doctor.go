@@ -31,7 +31,7 @@ func Doctor(ctx context.Context, c *Config, public string, patience time.Duratio
 	if err != nil {
 		return err
 	}
-	bucket, err := newBucket(c.S3, creds, now)
+	bucket, err := newBucket(c.S3, creds, nil, now)
 	if err != nil {
 		return err
 	}
@@ -53,7 +53,7 @@ func Doctor(ctx context.Context, c *Config, public string, patience time.Duratio
 	outside := doctor.Outside{URL: strings.TrimSuffix(public, "/"), Folder: c.Recording.OutputFolder, Client: client}
 	return doctor.Examine(ctx, w, patience, append([]doctor.Probe{
 		doctor.AskDatabase(database, now),
-		doctor.AskProvider(newProvider(c.OIDC, log), now),
+		doctor.AskProvider(newProvider(c.OIDC, nil, log), now),
 		doctor.AskLiveKit(conference, database, uuid.NewString(), ticker.C),
 		doctor.AskStore(bucket, client, c.Recording.OutputFolder+"/doctor-"+uuid.NewString(), now),
 		doctor.AskMailer(mailer),

@@ -50,7 +50,7 @@ func withFiles(ctx context.Context, c *Config, now func() time.Time, do func(*fi
 	if err != nil {
 		return err
 	}
-	bucket, err := newBucket(c.S3, creds, now)
+	bucket, err := newBucket(c.S3, creds, nil, now)
 	if err != nil {
 		return err
 	}

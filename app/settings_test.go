@@ -58,7 +58,7 @@ func TestSettingsOfDjango(t *testing.T) {
 		"T": {KindTuples}, "D": {KindDict}, "X": {KindSecret}, "URL": {KindDatabaseURL},
 	}
 	// What is stricter here, or written in another way.
-	otherKind := map[string]Kind{"AWS_S3_UPLOAD_POLICY_EXPIRATION": KindUnsigned, "FRONTEND_IDLE_DISCONNECT_WARNING_DELAY": KindInteger}
+	otherKind := map[string]Kind{"AWS_S3_UPLOAD_POLICY_EXPIRATION": KindUnsigned, "FRONTEND_IDLE_DISCONNECT_WARNING_DELAY": KindInteger, "DJANGO_SENTRY_DSN": KindSecret}
 	otherDefault := map[string]string{"DJANGO_EMAIL_PORT": "0"}
 	settings := loadVars(t, "DJANGO_CONFIGURATION=Base").Table()
 	lines := 0
