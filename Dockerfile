@@ -1,3 +1,5 @@
+# meetd alone: nothing but the program and the certificates of the authorities.
+#   docker build -t meetd .
 FROM golang:1.26 AS build
 WORKDIR /src
 COPY go.mod go.sum ./
@@ -11,5 +13,6 @@ COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certifica
 COPY --from=build /meetd /meetd
 USER 65532:65532
 EXPOSE 8000
+HEALTHCHECK --interval=10s --timeout=3s --start-period=10s CMD ["/meetd", "health"]
 ENTRYPOINT ["/meetd"]
 CMD ["serve"]

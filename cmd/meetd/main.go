@@ -23,6 +23,7 @@ Commands:
   config                 show the effective configuration; secrets are masked
   check                  name what is risky about it, and what to do
   doctor                 try out everything it leads to, and say what does not work
+  health                 ask the service of this machine whether it runs
   createsuperuser        let somebody use the administration
   end-sessions           log somebody out everywhere
   hold                   keep a recording from being deleted
@@ -53,7 +54,7 @@ func run(ctx context.Context, args []string, lookup func(string) (string, bool),
 		command = args[0]
 	}
 	commands := map[string]func(context.Context, *app.Config, []string, io.Writer, io.Writer) error{
-		"serve": serve, "migrate": migrate, "config": showConfig, "check": check, "doctor": doctor,
+		"serve": serve, "migrate": migrate, "config": showConfig, "check": check, "doctor": doctor, "health": health,
 		"createsuperuser": createSuperuser, "end-sessions": endSessions,
 		"hold": hold, "release": release, "holds": listHolds,
 		"jobs": jobs, "merge-duplicate-users": mergeUsers, "unmerge-users": unmergeUsers,
