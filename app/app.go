@@ -23,6 +23,7 @@ import (
 	"meetd/adapters/jobs"
 	"meetd/adapters/livekit"
 	"meetd/adapters/oidc"
+	"meetd/adapters/password"
 	"meetd/adapters/postgres"
 	"meetd/adapters/storageevent"
 	"meetd/adapters/token"
@@ -202,7 +203,7 @@ func build(ctx context.Context, c *Config, o *observers, pool *pgxpool.Pool, log
 		Now: now, NewID: uuid.New, Log: log, Became: o.recordingBecame(),
 	}
 	accountSvc := &accounts.Service{
-		Store: store, Provider: newProvider(c.OIDC, o.wrap("provider"), log), Config: accountConfig(c), Now: now, NewID: uuid.New, Log: log,
+		Store: store, Provider: newProvider(c.OIDC, o.wrap("provider"), log), Passwords: password.Hasher{}, Config: accountConfig(c), Now: now, NewID: uuid.New, Log: log,
 	}
 	roomSvc := &rooms.Service{
 		Store: store, Tokens: tokens, Conference: conference, Mailer: mailer, Config: roomConfig(c), Now: now, NewID: uuid.New, Log: log,
@@ -217,6 +218,10 @@ func build(ctx context.Context, c *Config, o *observers, pool *pgxpool.Pool, log
 		return nil, err
 	}
 	outgoingSvc := &outgoing.Service{Store: store, Webhooks: webhooks, Now: now, Log: log}
+	adminSite, err := newAdmin(c, store, pool, recordingSvc, roomSvc, accountSvc, now)
+	if err != nil {
+		return nil, err
+	}
 	httpConf, err := httpConfig(c)
 	if err != nil {
 		return nil, err
@@ -232,6 +237,7 @@ func build(ctx context.Context, c *Config, o *observers, pool *pgxpool.Pool, log
 			Config: moderation.Config{Subtitles: c.FrontEnd.Subtitles, SubtitleAgent: c.LiveKit.SubtitleAgent},
 		},
 		Outgoing:    outgoingSvc,
+		Admin:       adminSite,
 		Diagnostics: diagnosticsSvc,
 		DialIn:      dialInSvc,
 		Presences:   token.Presence{Key: c.LiveKit.APIKey.Reveal(), Secret: hmacKey(c.LiveKit.APISecret.Reveal()), Now: now},

@@ -49,6 +49,9 @@ type Rooms interface { //nolint:interfacebloat // one repository for one aggrega
 	// Delete removes the room and its accesses; its recordings must be gone.
 	// fault.NotFound as in Get.
 	Delete(ctx context.Context, id uuid.UUID) error
+	// SetPIN stores the PIN of a room; nil: it has none. fault.Conflict with code
+	// "room_pin" when another room has it.
+	SetPIN(ctx context.Context, room uuid.UUID, pin *string) error
 	// PINTaken reports whether a room has this PIN.
 	PINTaken(ctx context.Context, pin string) (bool, error)
 	// ByPIN finds the room that has this PIN; fault.NotFound when none has.

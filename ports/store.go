@@ -31,4 +31,5 @@ type Repos struct {
 	Audit         Audit
 	Throttle      Throttle
 	Announcements Announcements
+	Admin         Admin
 }

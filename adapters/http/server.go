@@ -13,6 +13,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"meetd/adapters/http/admin"
 	"meetd/app/accounts"
 	"meetd/app/diagnostics"
 	"meetd/app/dialin"
@@ -104,6 +105,7 @@ type Server struct {
 	DialIn      *dialin.Service
 	Diagnostics *diagnostics.Service
 	Outgoing    *outgoing.Service
+	Admin       *admin.Site
 	Presences   ports.PresenceTokens
 	Webhooks    ports.ConferenceEvents
 	Throttle    ports.Throttle
@@ -138,6 +140,9 @@ func (s *Server) Handler() http.Handler {
 	e.Pre(s.observe, s.guard, s.appendSlash(e))
 	for _, ep := range s.endpoints() {
 		e.Any(ep.path, s.serve(ep))
+	}
+	if s.Admin != nil {
+		s.Admin.Mount(e, s.host())
 	}
 	if h := map[MediaDelivery]echo.HandlerFunc{Stream: s.streamMedia, Redirect: s.redirectMedia}[s.Config.MediaDelivery]; h != nil {
 		e.Match([]string{http.MethodGet, http.MethodHead}, mediaPath, h)

@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"slices"
 	"strings"
-	"time"
 	"unicode"
 
 	"github.com/jackc/pgx/v5"
@@ -18,6 +17,7 @@ import (
 	"github.com/riverqueue/river/rivertype"
 
 	"meetd/domain/fault"
+	"meetd/ports"
 	"meetd/ports/discreet"
 )
 
@@ -33,17 +33,7 @@ func NewAdmin(pool *pgxpool.Pool) (*Admin, error) {
 	return &Admin{client}, nil
 }
 
-// Job is a job as its operator sees it.
-type Job struct {
-	ID          int64
-	Kind        string
-	State       string
-	Attempt     int // how often it was tried
-	MaxAttempts int
-	Next        time.Time // when it is tried again; zero: it is not
-	Subject     string    // what it is about, in JSON
-	Failure     string    // why the last attempt failed, on one line and without secrets; empty: none did
-}
+var _ ports.JobQueue = (*Admin)(nil)
 
 // AllStates asks List for jobs in any state.
 const AllStates = "all"
@@ -66,11 +56,11 @@ const MostListed = 10_000
 // List gives up to limit jobs, the newest first: those in a state, of a kind. An
 // empty state stands for what was given up or waits for another try, an empty kind
 // for all of them.
-func (a *Admin) List(ctx context.Context, state, kind string, limit int) ([]Job, error) {
+func (a *Admin) List(ctx context.Context, state, kind string, limit int) ([]ports.Job, error) {
 	rows, err := a.list(ctx, state, kind, limit)
-	out := make([]Job, len(rows))
+	out := make([]ports.Job, len(rows))
 	for i, row := range rows {
-		out[i] = Job{
+		out[i] = ports.Job{
 			ID: row.ID, Kind: row.Kind, State: string(row.State), Attempt: row.Attempt, MaxAttempts: row.MaxAttempts,
 			Subject: oneLine(string(row.EncodedArgs)),
 		}

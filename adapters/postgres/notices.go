@@ -11,12 +11,7 @@ import (
 type notices struct{ c conn }
 
 func (r notices) Add(ctx context.Context, now time.Time, list ...ports.Notice) ([]ports.Notice, error) {
-	arg := db.NoticesAddParams{CreatedAt: now}
-	for _, n := range list {
-		arg.Recordings = append(arg.Recordings, n.Recording)
-		arg.Kinds = append(arg.Kinds, string(n.Kind))
-		arg.Recipients = append(arg.Recipients, n.Recipient)
-	}
+	arg := noticesArg(now, list)
 	rows, err := q.NoticesAdd(ctx, r.c, arg)
 	if err != nil {
 		return nil, translate(err, "notice")
@@ -26,6 +21,20 @@ func (r notices) Add(ctx context.Context, now time.Time, list ...ports.Notice) (
 		fresh[i] = ports.Notice{Recording: row.RecordingID, Kind: ports.NoticeKind(row.Kind), Recipient: row.Recipient}
 	}
 	return fresh, nil
+}
+
+func noticesArg(now time.Time, list []ports.Notice) db.NoticesAddParams {
+	arg := db.NoticesAddParams{CreatedAt: now}
+	for _, n := range list {
+		arg.Recordings = append(arg.Recordings, n.Recording)
+		arg.Kinds = append(arg.Kinds, string(n.Kind))
+		arg.Recipients = append(arg.Recipients, n.Recipient)
+	}
+	return arg
+}
+
+func (r notices) Reopen(ctx context.Context, now time.Time, list ...ports.Notice) error {
+	return translate(q.NoticesReopen(ctx, r.c, db.NoticesReopenParams(noticesArg(now, list))), "notice")
 }
 
 func (r notices) Open(ctx context.Context, n ports.Notice) (bool, error) {

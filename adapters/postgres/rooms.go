@@ -172,6 +172,10 @@ func (r rooms) ByPIN(ctx context.Context, pin string) (*room.Room, error) {
 	return toRoom(row.MeetRoom, row.CreatedAt, row.UpdatedAt)
 }
 
+func (r rooms) SetPIN(ctx context.Context, room uuid.UUID, pin *string) error {
+	return translate(q.RoomSetPIN(ctx, r.c, db.RoomSetPINParams{ResourceID: room, PinCode: pin}), "room")
+}
+
 func (r rooms) PINTaken(ctx context.Context, pin string) (bool, error) {
 	taken, err := q.RoomPINTaken(ctx, r.c, &pin)
 	return taken, translate(err, "room")

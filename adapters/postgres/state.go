@@ -22,8 +22,8 @@ type JobCount struct {
 	Count       int
 }
 
-// mostCounted bounds the jobs that are looked at in each state.
-const mostCounted = 10_000
+// mostJobsCounted bounds the jobs that are looked at in each state.
+const mostJobsCounted = 10_000
 
 // jobCounts looks at the queue's own table, which is not among those that sqlc
 // knows. Jobs that are done are many and say nothing. Each state is written out,
@@ -49,7 +49,7 @@ func (s *Store) State(ctx context.Context, now time.Time) (State, error) {
 	for _, row := range rows {
 		out.Recordings[row.Status] = int(row.Number)
 	}
-	counts, err := s.Pool.Query(ctx, jobCounts, mostCounted)
+	counts, err := s.Pool.Query(ctx, jobCounts, mostJobsCounted)
 	if err != nil {
 		return out, translate(err, "jobs")
 	}

@@ -75,6 +75,7 @@ func repos(c conn) ports.Repos {
 	return ports.Repos{
 		Users: users{c}, Staff: staff{c}, Sessions: sessions{c}, UsedTokens: usedTokens{c}, Rooms: rooms{c}, Accesses: roomAccesses{c},
 		Recordings: recordings{c}, Events: events{c}, Files: files{c}, Notices: notices{c}, Announcements: announcements{c}, Holds: holds{c}, Audit: auditLog{c}, Throttle: throttle{c}, Lobby: lobbies{c}, Callbacks: callbacks{c},
+		Admin: ports.Admin{Accounts: accounts{c}, Lists: adminLists{c}, Shares: recordingAccesses{c}, Log: adminLog{c}},
 	}
 }
 
@@ -118,6 +119,10 @@ func unique(constraint string) string {
 		return "room_slug"
 	case "meet_room_pin_code_key":
 		return "room_pin"
+	case "meet_user_admin_email_key":
+		return "admin_email"
+	case "meet_recording_external_process_id_key":
+		return "recording_process"
 	case "resource_access_unique_user_resource":
 		return "room_access_twice"
 	case "unique_initiated_or_active_recording_per_room":

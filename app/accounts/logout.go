@@ -65,6 +65,11 @@ func (s *Service) FinishLogout(ctx context.Context, secret, state string) (Redir
 	return Redirect{URL: s.Config.LogoutURL, Logout: true}, s.end(ctx, secret, session.User, "at the provider")
 }
 
+// End ends a session here, and not at the provider.
+func (s *Service) End(ctx context.Context, secret string, owner uuid.UUID) error {
+	return s.end(ctx, secret, owner, "")
+}
+
 // end forgets one session. Whose it was is written down.
 func (s *Service) end(ctx context.Context, secret string, owner uuid.UUID, how string) error {
 	return s.Store.InTx(ctx, func(r ports.Repos) error {

@@ -50,10 +50,14 @@ type Config struct {
 type Service struct {
 	Store    ports.Store
 	Provider ports.IdentityProvider
-	Config   Config
-	Now      func() time.Time
-	NewID    func() uuid.UUID
-	Log      *slog.Logger
+	// Passwords is for staff, who may log in to the administration with one.
+	Passwords ports.Passwords
+	Config    Config
+	Now       func() time.Time
+	NewID     func() uuid.UUID
+	Log       *slog.Logger
+
+	checking turnstile
 }
 
 // Key is what is stored of a session's secret.

@@ -94,57 +94,9 @@ func (s *Service) commitAll(ctx context.Context, facts []*fact) {
 // of them; each has its own besides.
 func (s *Service) commit(ctx context.Context, facts []*fact) error {
 	var states []recording.Status
-	err := s.Store.InTx(ctx, func(r ports.Repos) error {
-		ids := make([]uuid.UUID, len(facts))
-		for i, f := range facts {
-			ids[i] = f.id
-		}
-		recs, err := r.Recordings.Lock(ctx, ids...)
-		if err != nil {
-			return err
-		}
-		var events []ports.KeptEvent
-		for _, f := range facts {
-			if f.rec, f.err = applied(recs[f.id], f.apply); f.err != nil {
-				continue
-			}
-			recs[f.id] = f.rec
-			if f.event != nil {
-				events = append(events, *f.event)
-			}
-		}
-		var changed []*recording.Recording
-		var saved []uuid.UUID
-		for _, f := range facts {
-			rec := recs[f.id]
-			if rec == nil || !rec.Changed() {
-				continue
-			}
-			delete(recs, f.id)
-			changed = append(changed, rec)
-			if rec.Status() != rec.Stored().Status {
-				states = append(states, rec.Status())
-			}
-			if rec.Status() == recording.Saved && rec.Stored().Status != recording.Saved {
-				saved = append(saved, rec.ID)
-			}
-			if err := s.follow(ctx, r, rec); err != nil {
-				return err
-			}
-		}
-		if saved != nil {
-			if err := r.Jobs.NotifyOf(ctx, saved...); err != nil {
-				return err
-			}
-		}
-		now := s.Now()
-		if err := r.Recordings.Save(ctx, now, changed...); err != nil {
-			return err
-		}
-		if err := s.announceEnds(ctx, r, now, changed...); err != nil {
-			return err
-		}
-		return r.Events.Keep(ctx, now, true, events...)
+	err := s.Store.InTx(ctx, func(r ports.Repos) (err error) {
+		states, err = s.commitIn(ctx, r, facts)
+		return err
 	})
 	if err == nil {
 		s.became(states...)
@@ -160,6 +112,61 @@ func (s *Service) became(states ...recording.Status) {
 	for _, state := range states {
 		s.Became(state)
 	}
+}
+
+// commitIn is commit as a part of a transaction; it gives the states that recordings
+// get into by it.
+func (s *Service) commitIn(ctx context.Context, r ports.Repos, facts []*fact) (states []recording.Status, err error) {
+	ids := make([]uuid.UUID, len(facts))
+	for i, f := range facts {
+		ids[i] = f.id
+	}
+	recs, err := r.Recordings.Lock(ctx, ids...)
+	if err != nil {
+		return nil, err
+	}
+	var events []ports.KeptEvent
+	for _, f := range facts {
+		if f.rec, f.err = applied(recs[f.id], f.apply); f.err != nil {
+			continue
+		}
+		recs[f.id] = f.rec
+		if f.event != nil {
+			events = append(events, *f.event)
+		}
+	}
+	var changed []*recording.Recording
+	var saved []uuid.UUID
+	for _, f := range facts {
+		rec := recs[f.id]
+		if rec == nil || !rec.Changed() {
+			continue
+		}
+		delete(recs, f.id)
+		changed = append(changed, rec)
+		if rec.Status() != rec.Stored().Status {
+			states = append(states, rec.Status())
+		}
+		if rec.Status() == recording.Saved && rec.Stored().Status != recording.Saved {
+			saved = append(saved, rec.ID)
+		}
+		if err := s.follow(ctx, r, rec); err != nil {
+			return nil, err
+		}
+	}
+	if saved != nil {
+		if err := r.Jobs.NotifyOf(ctx, saved...); err != nil {
+			return nil, err
+		}
+	}
+	now := s.Now()
+	if err := r.Recordings.Save(ctx, now, changed...); err != nil {
+		return nil, err
+	}
+	if err := s.announceEnds(ctx, r, now, changed...); err != nil {
+		return nil, err
+	}
+	return states, r.Events.Keep(ctx, now, true, events...)
 }
 
 // applied gives the recording after fn; rec itself stays as it is.

@@ -73,32 +73,38 @@ func (s *Service) expire(ctx context.Context, id uuid.UUID) (gone bool, err erro
 // for an unknown one, fault.Conflict when it is held already, fault.Invalid without
 // a reason.
 func (s *Service) Hold(ctx context.Context, id uuid.UUID, reason, by string) error {
+	return s.Store.InTx(ctx, func(r ports.Repos) error { return s.HoldIn(ctx, r, uuid.Nil, id, reason, by) })
+}
+
+// HoldIn is Hold as a part of what somebody does.
+func (s *Service) HoldIn(ctx context.Context, r ports.Repos, actor, id uuid.UUID, reason, by string) error {
 	if reason == "" {
 		return fault.New(fault.Invalid, "hold_reason")
 	}
-	return s.Store.InTx(ctx, func(r ports.Repos) error {
-		recs, err := r.Recordings.Lock(ctx, id) // whoever deletes it looks for holds after that
-		if err != nil {
-			return err
-		}
-		if recs[id] == nil {
-			return fault.New(fault.NotFound, "recording")
-		}
-		if err := r.Holds.Place(ctx, ports.Hold{Recording: id, Reason: reason, PlacedAt: s.Now(), PlacedBy: by}); err != nil {
-			return err
-		}
-		return r.Audit.Record(ctx, audit.Event{At: s.Now(), Action: audit.RecordingHeld, Subject: id.String()})
-	})
+	recs, err := r.Recordings.Lock(ctx, id) // whoever deletes it looks for holds after that
+	if err != nil {
+		return err
+	}
+	if recs[id] == nil {
+		return fault.New(fault.NotFound, "recording")
+	}
+	if err := r.Holds.Place(ctx, ports.Hold{Recording: id, Reason: reason, PlacedAt: s.Now(), PlacedBy: by}); err != nil {
+		return err
+	}
+	return r.Audit.Record(ctx, audit.Event{At: s.Now(), Action: audit.RecordingHeld, Actor: actor, Subject: id.String()})
 }
 
 // Release lets a recording be deleted again. fault.NotFound when it is not held.
 func (s *Service) Release(ctx context.Context, id uuid.UUID) error {
-	return s.Store.InTx(ctx, func(r ports.Repos) error {
-		if err := r.Holds.Release(ctx, id); err != nil {
-			return err
-		}
-		return r.Audit.Record(ctx, audit.Event{At: s.Now(), Action: audit.RecordingReleased, Subject: id.String()})
-	})
+	return s.Store.InTx(ctx, func(r ports.Repos) error { return s.ReleaseIn(ctx, r, uuid.Nil, id) })
+}
+
+// ReleaseIn is Release as a part of what somebody does.
+func (s *Service) ReleaseIn(ctx context.Context, r ports.Repos, actor, id uuid.UUID) error {
+	if err := r.Holds.Release(ctx, id); err != nil {
+		return err
+	}
+	return r.Audit.Record(ctx, audit.Event{At: s.Now(), Action: audit.RecordingReleased, Actor: actor, Subject: id.String()})
 }
 
 // Holds lists what is held, the oldest hold first.

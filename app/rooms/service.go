@@ -84,10 +84,8 @@ func (s *Service) Create(ctx context.Context, u *user.User, wish Wish) (View, er
 	if err != nil {
 		return View{}, err
 	}
-	if s.Config.PINs {
-		if rm.PIN, err = s.freePIN(ctx, s.Store.Repos().Rooms); err != nil {
-			return View{}, err
-		}
+	if rm.PIN, err = s.DrawPIN(ctx, s.Store.Repos().Rooms); err != nil {
+		return View{}, err
 	}
 	err = s.store(ctx, rm, u, wish.Callback)
 	var f *fault.Error
@@ -135,8 +133,12 @@ func slugFault(err error) error {
 	return err
 }
 
-// freePIN draws until a PIN is free; nil when none was found in time.
-func (s *Service) freePIN(ctx context.Context, rooms ports.Rooms) (*string, error) {
+// DrawPIN draws a PIN for a new room until one is free; nil when none was found in
+// time, or where rooms have none.
+func (s *Service) DrawPIN(ctx context.Context, rooms ports.Rooms) (*string, error) {
+	if !s.Config.PINs {
+		return nil, nil
+	}
 	draw := func(limit *big.Int) (*big.Int, error) { return rand.Int(rand.Reader, limit) }
 	for range s.Config.PINTries {
 		pin, err := room.PIN(s.Config.PINLength, draw)

@@ -20,6 +20,12 @@ const (
 	MergeUndone   Action = "account_merge_undone"
 	StaffChanged  Action = "staff_changed" // somebody was made a superuser
 
+	AdminAdded   Action = "admin_added" // by the administration, as what follows; the model is in the details
+	AdminChanged Action = "admin_changed"
+	AdminDeleted Action = "admin_deleted"
+	JobRetried   Action = "job_retried"
+	JobCancelled Action = "job_cancelled"
+
 	RecordingDeleted  Action = "recording_deleted"  // by somebody, with its room, or because of its age
 	RecordingHeld     Action = "recording_held"     // must not be deleted
 	RecordingReleased Action = "recording_released" // may be deleted again

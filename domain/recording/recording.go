@@ -48,6 +48,14 @@ const (
 	ExternalProcessFailed     Status = "external_process_failed"
 )
 
+// Statuses lists all states.
+func Statuses() []Status {
+	return []Status{
+		Initiated, Active, Stopped, Saved, Aborted, FailedToStart, FailedToStop,
+		NotificationSucceeded, ExternalProcessSuccessful, ExternalProcessFailed,
+	}
+}
+
 // next lists where each state may go. What is not listed is final for events:
 // a late one never moves a recording back.
 var next = map[Status][]Status{
@@ -241,6 +249,18 @@ func (r *Recording) FailStop() error {
 	}
 	r.unsure = true
 	return nil
+}
+
+// GiveUp is FailStop by hand: a recording that has no end yet, begun or not, holds
+// its room no longer. It reports whether the recording is such a one.
+func (r *Recording) GiveUp() bool {
+	switch r.status {
+	case Initiated, Active, Stopped:
+		r.status, r.unsure = FailedToStop, true
+		return true
+	case Saved, Aborted, FailedToStart, FailedToStop, NotificationSucceeded, ExternalProcessSuccessful, ExternalProcessFailed:
+	}
+	return false
 }
 
 // Abort notes that there will be no file.

@@ -2,6 +2,7 @@ package room
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -52,4 +53,25 @@ func (c Configuration) EveryoneCanMute() bool {
 		return true
 	}
 	return false
+}
+
+// Problem says what is wrong with the settings that are known; empty when nothing
+// is.
+func (c Configuration) Problem() string {
+	if v := c["can_publish_sources"]; v != nil {
+		list, ok := v.([]any)
+		for _, item := range list {
+			s, isText := item.(string)
+			ok = ok && isText && slices.Contains(AllSources(), Source(s))
+		}
+		if !ok {
+			return "can_publish_sources must be a list of camera, microphone, screen_share and screen_share_audio."
+		}
+	}
+	if v := c["everyone_can_mute"]; v != nil {
+		if _, ok := v.(bool); !ok {
+			return "everyone_can_mute must be true or false."
+		}
+	}
+	return ""
 }

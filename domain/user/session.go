@@ -25,6 +25,32 @@ type SessionData struct {
 	Logouts  map[string]time.Time    // by state: when it began
 	ReturnTo string                  // where to go after the login; empty: the default page
 	IDToken  string                  // to name the session at the provider when it ends
+	Notes    []Note                  // what the administration tells on its next page
+}
+
+// Note is something that the administration tells once.
+type Note struct {
+	Level NoteLevel
+	Text  string
+}
+
+// NoteLevel is how good it is.
+type NoteLevel string
+
+// The levels.
+const (
+	Success NoteLevel = "success"
+	Warning NoteLevel = "warning"
+	Failure NoteLevel = "error"
+)
+
+// MaxNotes is how many notes are kept: the latest.
+const MaxNotes = 200
+
+// AddNotes remembers what is to be told.
+func (d *SessionData) AddNotes(notes ...Note) {
+	d.Notes = append(d.Notes, notes...)
+	d.Notes = d.Notes[max(0, len(d.Notes)-MaxNotes):]
 }
 
 // PendingLogin is a login that has gone to the provider.

@@ -11,6 +11,11 @@ import (
 	"github.com/google/uuid"
 )
 
+type AuthGroup struct {
+	ID   int32
+	Name string
+}
+
 type MeetRecording struct {
 	ID                uuid.UUID
 	CreatedAt         time.Time
