@@ -84,9 +84,9 @@ ON CONFLICT (app_label, model) DO NOTHING;
 
 -- name: PermissionEnsure :exec
 INSERT INTO auth_permission (name, content_type_id, codename)
-SELECT sqlc.arg(name), t.id, sqlc.arg(codename) FROM django_content_type t
+SELECT sqlc.arg(name)::text, t.id, sqlc.arg(codename)::text FROM django_content_type t
 WHERE t.app_label = sqlc.arg(app) AND t.model = sqlc.arg(model)
-    AND NOT EXISTS (SELECT FROM auth_permission p WHERE p.content_type_id = t.id AND p.codename = sqlc.arg(codename))
+    AND NOT EXISTS (SELECT FROM auth_permission p WHERE p.content_type_id = t.id AND p.codename = sqlc.arg(codename)::text)
 ON CONFLICT (content_type_id, codename) DO NOTHING;
 
 -- name: GroupsAll :many

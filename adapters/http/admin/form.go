@@ -153,11 +153,13 @@ func (h *hosted) show(c *request, title string, section link, f form, fields map
 	if fields != nil {
 		status = http.StatusUnprocessableEntity
 		n := 0
+		for _, messages := range fields {
+			n += len(messages)
+		}
 		for i := range f.Sets {
 			for j := range f.Sets[i].Fields {
 				one := &f.Sets[i].Fields[j]
 				one.Errors = fields[one.Name]
-				n += len(one.Errors)
 			}
 		}
 		f.Problem = "Please correct the errors below."

@@ -539,9 +539,9 @@ func (q *Queries) OperatorPermissions(ctx context.Context, db DBTX, account uuid
 
 const permissionEnsure = `-- name: PermissionEnsure :exec
 INSERT INTO auth_permission (name, content_type_id, codename)
-SELECT $1, t.id, $2 FROM django_content_type t
+SELECT $1::text, t.id, $2::text FROM django_content_type t
 WHERE t.app_label = $3 AND t.model = $4
-    AND NOT EXISTS (SELECT FROM auth_permission p WHERE p.content_type_id = t.id AND p.codename = $2)
+    AND NOT EXISTS (SELECT FROM auth_permission p WHERE p.content_type_id = t.id AND p.codename = $2::text)
 ON CONFLICT (content_type_id, codename) DO NOTHING
 `
 
