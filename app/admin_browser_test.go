@@ -215,7 +215,7 @@ func TestBrowserAdmin(t *testing.T) {
 	b.shot("room-wrong")
 	b.refill(`input[name="new-0-user"]`, root.ID.String())
 	b.press(`button[name="_continue"]`)
-	b.expect("“Board of trustees” was changed successfully.", "board-of-trustees", "root@Admin.example.org")
+	b.expect("“Board of trustees” was changed successfully.", "board-of-trustees", "root@example.org")
 	// An action on a recording, and its deletion after a question.
 	b.open("/admin/core/recording/")
 	b.shot("recordings")

@@ -78,9 +78,9 @@ var sections = []struct {
 	group, label, url string
 	may               func(o user.Operator) bool
 }{
-	{"People and meetings", "Users", "/admin/core/user/", viewer(user.AccountModel)},
-	{"People and meetings", "Rooms", "/admin/core/room/", viewer(user.RoomModel)},
-	{"People and meetings", "Recordings", "/admin/core/recording/", viewer(user.RecordingModel)},
+	{"Meetings", "Users", "/admin/core/user/", viewer(user.AccountModel)},
+	{"Meetings", "Rooms", "/admin/core/room/", viewer(user.RoomModel)},
+	{"Meetings", "Recordings", "/admin/core/recording/", viewer(user.RecordingModel)},
 	{"Operations", "Unfinished recordings", "/admin/stuck-recordings/", viewer(user.RecordingModel)},
 	{"Operations", "Background jobs", "/admin/jobs/", func(o user.Operator) bool { return o.Superuser }},
 	{"Operations", "Change log", "/admin/log/", viewer(user.LogModel)},
