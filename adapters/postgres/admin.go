@@ -166,8 +166,12 @@ var known = func() (list []ports.NamedPermission) {
 		model user.Model
 		name  string
 	}{
-		{user.AccountModel, "user"}, {user.RoomModel, "Room"}, {user.RoomAccessModel, "Resource access"},
-		{user.RecordingModel, "Recording"}, {user.RecordingAccessModel, "Recording/user relation"}, {user.LogModel, "log entry"},
+		{user.AccountModel, "user"},
+		{user.RoomModel, "Room"},
+		{user.RoomAccessModel, "Resource access"},
+		{user.RecordingModel, "Recording"},
+		{user.RecordingAccessModel, "Recording/user relation"},
+		{user.LogModel, "log entry"},
 	} {
 		for _, v := range []user.Verb{user.Add, user.Change, user.Delete, user.View} {
 			list = append(list, ports.NamedPermission{Permission: user.Permit(v, m.model), Name: "Can " + string(v) + " " + m.name})

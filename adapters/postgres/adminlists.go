@@ -95,8 +95,12 @@ var userCatalog = catalog{
 		// Disabled accounts first, then superusers, staff and devices, the last
 		// changed first: the order of the Django admin.
 		"standing": {desc: true, keys: []sortKey{
-			{"(NOT u.is_active)", "boolean"}, {"u.is_superuser", "boolean"}, {"u.is_staff", "boolean"}, {"u.is_device", "boolean"},
-			{"u.updated_at", "timestamptz"}, {"u.id", "uuid"},
+			{"(NOT u.is_active)", "boolean"},
+			{"u.is_superuser", "boolean"},
+			{"u.is_staff", "boolean"},
+			{"u.is_device", "boolean"},
+			{"u.updated_at", "timestamptz"},
+			{"u.id", "uuid"},
 		}},
 		"created": {desc: true, keys: []sortKey{{"u.created_at", "timestamptz"}, {"u.id", "uuid"}}},
 		"email":   {keys: []sortKey{{`lower(coalesce(u.email, '') COLLATE "C")`, "text"}, {"u.id", "uuid"}}},

@@ -255,8 +255,16 @@ func TestMigrateAdoptsDjangosDatabase(t *testing.T) {
 		JOIN pg_class i ON i.oid = x.indexrelid JOIN pg_attribute a ON a.attrelid = i.oid
 		WHERE i.relname LIKE 'meetd\_%' AND i.relnamespace = 'public'::regnamespace AND x.indisvalid ORDER BY 1`)
 	if diff := cmp.Diff([]string{
+		"meetd_admin_log_object id", "meetd_admin_log_object object_id",
 		"meetd_recording_created created_at", "meetd_recording_created id", "meetd_recording_open created_at",
-		"meetd_recording_worker_id worker_id", "meetd_room_name name", "meetd_room_name resource_id", "meetd_user_email lower",
+		"meetd_recording_status created_at", "meetd_recording_status id", "meetd_recording_status status",
+		"meetd_recording_worker_id worker_id", "meetd_resource_created created_at", "meetd_resource_created id",
+		"meetd_room_level access_level", "meetd_room_level name", "meetd_room_level resource_id", "meetd_room_name name", "meetd_room_name resource_id",
+		"meetd_room_search name", "meetd_room_search slug", "meetd_user_created created_at", "meetd_user_created id", "meetd_user_email lower",
+		"meetd_user_email_order id", "meetd_user_email_order lower", "meetd_user_name_order id", "meetd_user_name_order lower",
+		"meetd_user_search admin_email", "meetd_user_search email", "meetd_user_search full_name", "meetd_user_search sub",
+		"meetd_user_standing expr", "meetd_user_standing id", "meetd_user_standing is_device", "meetd_user_standing is_staff",
+		"meetd_user_standing is_superuser", "meetd_user_standing updated_at",
 	}, got); diff != "" {
 		t.Errorf("our indexes (-want +got):\n%s", diff)
 	}

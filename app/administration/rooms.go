@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"strconv"
 	"strings"
 
 	"github.com/google/uuid"
@@ -383,7 +384,7 @@ func (s *Service) DeleteRoom(ctx context.Context, o user.Operator, id uuid.UUID)
 		}
 		return s.record(ctx, r, o, deed{
 			model: user.RoomModel, id: id, name: name, flag: ports.LogDeleted,
-			audit: map[string]string{"recordings": fmt.Sprint(b.Recordings), "members": fmt.Sprint(b.Accesses)},
+			audit: map[string]string{"recordings": strconv.Itoa(b.Recordings), "members": strconv.Itoa(b.Accesses)},
 		})
 	})
 	return name, err

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -203,7 +204,7 @@ func (s *Service) record(ctx context.Context, r ports.Repos, o user.Operator, d 
 		details["fields"] = strings.Join(d.fields, ", ")
 	}
 	if len(d.parts) > 0 {
-		details["accesses"] = fmt.Sprint(len(d.parts))
+		details["accesses"] = strconv.Itoa(len(d.parts))
 	}
 	for k, v := range d.audit {
 		details[k] = v
@@ -294,7 +295,7 @@ func (s *Service) eachJob(
 			return notes, err
 		}
 		if err := s.Store.Repos().Audit.Record(ctx, audit.Event{
-			At: s.Now(), Action: action, Actor: o.ID, Subject: fmt.Sprint(id),
+			At: s.Now(), Action: action, Actor: o.ID, Subject: strconv.FormatInt(id, 10),
 		}); err != nil {
 			return notes, err
 		}

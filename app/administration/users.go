@@ -4,8 +4,8 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/google/uuid"
@@ -126,7 +126,7 @@ func taken(err error) error {
 // standing is what the audit log has to say of an account.
 func standing(a *user.Account) map[string]string {
 	return map[string]string{
-		"active": fmt.Sprint(a.Active), "staff": fmt.Sprint(a.Staff), "superuser": fmt.Sprint(a.Superuser),
+		"active": strconv.FormatBool(a.Active), "staff": strconv.FormatBool(a.Staff), "superuser": strconv.FormatBool(a.Superuser),
 	}
 }
 
@@ -301,7 +301,7 @@ func (s *Service) DeleteAccount(ctx context.Context, o user.Operator, id uuid.UU
 		}
 		return s.record(ctx, r, o, deed{
 			model: user.AccountModel, id: id, name: name, flag: ports.LogDeleted,
-			audit: map[string]string{"rooms": fmt.Sprint(b.Rooms), "recordings": fmt.Sprint(b.Recordings)},
+			audit: map[string]string{"rooms": strconv.Itoa(b.Rooms), "recordings": strconv.Itoa(b.Recordings)},
 		})
 	})
 	return name, err

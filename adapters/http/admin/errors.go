@@ -37,6 +37,7 @@ var kinds = map[fault.Kind]refusal{
 	fault.Forbidden:   {http.StatusForbidden, "Permission denied", "You may not do this."},
 	fault.NotFound:    {http.StatusNotFound, "Not found", "There is nothing at this address. It may have been deleted."},
 	fault.Conflict:    {http.StatusConflict, "Somebody was faster", "This contradicts what is stored by now. Load the page again and look."},
+	fault.Upstream:    {http.StatusBadGateway, "Not available", "A service this one depends on failed. Try again."},
 	fault.TooMany:     {http.StatusTooManyRequests, "Too many tries", "You tried too often. Wait some minutes."},
 	fault.Unavailable: {http.StatusServiceUnavailable, "Not available", "The database does not answer now. Try again in a few seconds."},
 	// The account was deleted while the request was under way.

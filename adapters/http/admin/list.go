@@ -99,8 +99,8 @@ func yesNo(set bool, tone string) cell {
 // options are the values of a filter, and none.
 func options(selected string, pairs ...string) []choice {
 	out := []choice{{Value: "", Label: "All"}}
-	for i := 0; i < len(pairs); i += 2 {
-		out = append(out, choice{pairs[i], pairs[i+1], pairs[i] == selected})
+	for p := range slices.Chunk(pairs, 2) {
+		out = append(out, choice{p[0], p[1], p[0] == selected})
 	}
 	return out
 }
@@ -137,9 +137,9 @@ func address(path string, q url.Values, pairs ...string) string {
 			keep.Set(name, values[0])
 		}
 	}
-	for i := 0; i < len(pairs); i += 2 {
-		if keep.Del(pairs[i]); pairs[i+1] != "" {
-			keep.Set(pairs[i], pairs[i+1])
+	for p := range slices.Chunk(pairs, 2) {
+		if keep.Del(p[0]); p[1] != "" {
+			keep.Set(p[0], p[1])
 		}
 	}
 	if len(keep) == 0 {

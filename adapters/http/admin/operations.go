@@ -58,8 +58,10 @@ func (h *hosted) listStuck(c *request) error {
 			rm.URL = roomPath(r.RoomID, "change")
 		}
 		t.Rows = append(t.Rows, row{ID: r.ID.String(), Label: "recording " + r.ID.String(), Cells: []cell{
-			{Text: r.ID.String(), URL: recordingPath(r.ID, "change"), Mono: true, Head: true}, status(r.Status), rm, text(string(r.Egress)),
-			{Text: orDash(r.WorkerID), Mono: true}, at(r.CreatedAt), at(r.UpdatedAt), look,
+			{Text: r.ID.String(), URL: recordingPath(r.ID, "change"), Mono: true, Head: true},
+			status(r.Status), rm, text(string(r.Egress)),
+			{Text: orDash(r.WorkerID), Mono: true},
+			at(r.CreatedAt), at(r.UpdatedAt), look,
 		}})
 	}
 	if c.op.May(user.Change, user.RecordingModel) {
@@ -142,8 +144,13 @@ func (h *hosted) listJobs(c *request) error {
 		}
 		id := strconv.FormatInt(j.ID, 10)
 		t.Rows = append(t.Rows, row{ID: id, Label: "job " + id, Cells: []cell{
-			{Text: id, Mono: true, Head: true}, text(words(j.Kind)), {Text: words(j.State), Badge: tone},
-			{Text: fmt.Sprintf("%d of %d", j.Attempt, j.MaxAttempts)}, next, {Text: j.Subject, Mono: true}, text(j.Failure),
+			{Text: id, Mono: true, Head: true},
+			text(words(j.Kind)),
+			{Text: words(j.State), Badge: tone},
+			{Text: fmt.Sprintf("%d of %d", j.Attempt, j.MaxAttempts)},
+			next,
+			{Text: j.Subject, Mono: true},
+			text(j.Failure),
 		}})
 	}
 	return h.list(c, "Background jobs", t)
@@ -191,6 +198,20 @@ var flagWords = map[ports.LogFlag][2]string{
 	ports.LogAdded: {"Added", "good"}, ports.LogChanged: {"Changed", "info"}, ports.LogDeleted: {"Deleted", "bad"},
 }
 
+// pathOf is where the objects of a model are; empty: nowhere.
+func pathOf(m user.Model) string {
+	switch m {
+	case user.AccountModel:
+		return usersPath
+	case user.RoomModel:
+		return roomsPath
+	case user.RecordingModel:
+		return recordingsPath
+	case user.RoomAccessModel, user.RecordingAccessModel, user.LogModel:
+	}
+	return ""
+}
+
 // logTable shows what was changed.
 func logTable(entries []ports.LogEntry) table {
 	t := table{Columns: []column{{Label: "When"}, {Label: "Who"}, {Label: "Change"}, {Label: "What"}, {Label: "Name"}, {Label: "Details"}}}
@@ -200,8 +221,7 @@ func logTable(entries []ports.LogEntry) table {
 			kind = words(model)
 		}
 		name := cell{Text: orDash(e.Name)}
-		path := map[user.Model]string{user.AccountModel: usersPath, user.RoomModel: roomsPath, user.RecordingModel: recordingsPath}[e.Model]
-		if path != "" && e.Flag != ports.LogDeleted {
+		if path := pathOf(e.Model); path != "" && e.Flag != ports.LogDeleted {
 			name.URL = path + e.Object + "/change/"
 		}
 		flag := flagWords[e.Flag]

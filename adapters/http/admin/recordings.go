@@ -68,8 +68,13 @@ func (h *hosted) listRecordings(c *request) error {
 	t := table{
 		Caption: "Recordings", Search: "Id, room, room id, worker, status or e-mail", Empty: "No recordings match.",
 		Columns: []column{
-			{Label: "Recording"}, {Label: "Status", order: "status"}, {Label: "Mode"}, {Label: "Room"}, {Label: "Owner"},
-			{Label: "Created", order: "created", desc: true}, {Label: "Worker"},
+			{Label: "Recording"},
+			{Label: "Status", order: "status"},
+			{Label: "Mode"},
+			{Label: "Room"},
+			{Label: "Owner"},
+			{Label: "Created", order: "created", desc: true},
+			{Label: "Worker"},
 		},
 		Filters: []filter{
 			{"status", "Status", options(q.Get("status"), states...)},
@@ -87,8 +92,10 @@ func (h *hosted) listRecordings(c *request) error {
 			rm.URL = roomPath(r.RoomID, "change")
 		}
 		t.Rows = append(t.Rows, row{ID: r.ID.String(), Label: "recording " + r.ID.String(), Cells: []cell{
-			{Text: r.ID.String(), URL: recordingPath(r.ID, "change"), Mono: true, Head: true}, st, text(words(string(r.Mode))), rm,
-			owners(r.Owner, r.Owners), at(r.CreatedAt), {Text: orDash(r.WorkerID), Mono: true},
+			{Text: r.ID.String(), URL: recordingPath(r.ID, "change"), Mono: true, Head: true},
+			st, text(words(string(r.Mode))), rm,
+			owners(r.Owner, r.Owners), at(r.CreatedAt),
+			{Text: orDash(r.WorkerID), Mono: true},
 		}})
 	}
 	t.Actions = recordingActions(c.op)
@@ -216,7 +223,8 @@ func (h *hosted) recordingPage(c *request, p administration.RecordingPage, sent 
 	f := form{Back: recordingsPath, Sets: []fieldset{
 		{"Recording", []field{
 			mono("Id", p.ID.String()), state, static("Mode", words(string(p.Mode))), rm, moment("Created", &p.CreatedAt), moment("Updated", &p.UpdatedAt), expiry, hold,
-			mono("Worker", p.WorkerID()), static("Egress", egress), mono("Object", p.Key), {Kind: "static", Label: "Options", Value: p.Options, Mono: true},
+			mono("Worker", p.WorkerID()), static("Egress", egress), mono("Object", p.Key),
+			{Kind: "static", Label: "Options", Value: p.Options, Mono: true},
 		}},
 		{"Summary service", process},
 	}}

@@ -29,9 +29,17 @@ func (h *hosted) listUsers(c *request) error {
 	t := table{
 		Caption: "Users", Search: "Id, sub, e-mail, admin e-mail or name", Empty: "No users match.",
 		Columns: []column{
-			{Label: "User", order: "standing"}, {Label: "Name", order: "name"}, {Label: "E-mail", order: "email"}, {Label: "Admin e-mail"},
-			{Label: "Sub"}, {Label: "Active"}, {Label: "Staff"}, {Label: "Superuser"}, {Label: "Device"},
-			{Label: "Created", order: "created", desc: true}, {Label: "Updated"},
+			{Label: "User", order: "email"},
+			{Label: "Name", order: "name"},
+			{Label: "Admin e-mail"},
+			{Label: "Sub"},
+			{Label: "Active", order: "standing", desc: true},
+			{Label: "Staff"},
+			{Label: "Superuser"},
+			{Label: "Device"},
+			{Label: "Created", order: "created", desc: true},
+			{Label: "Updated"},
+			{Label: "Id"},
 		},
 		Filters: []filter{
 			flagFilter(q, "is_active", "Active"), flagFilter(q, "is_staff", "Staff"), flagFilter(q, "is_superuser", "Superuser"), flagFilter(q, "is_device", "Device"),
@@ -47,9 +55,10 @@ func (h *hosted) listUsers(c *request) error {
 			active = cell{Text: "Disabled", Badge: "bad"}
 		}
 		t.Rows = append(t.Rows, row{ID: u.ID.String(), Label: u.MailName(), Cells: []cell{
-			{Text: u.ID.String(), URL: userPath(u.ID, "change"), Mono: true, Head: true},
-			text(names), pointed(u.Email), pointed(u.AdminEmail), pointed(u.Sub),
+			{Text: u.MailName(), URL: userPath(u.ID, "change"), Head: true},
+			text(names), pointed(u.AdminEmail), pointed(u.Sub),
 			active, yesNo(u.Staff, "info"), yesNo(u.Superuser, "warn"), yesNo(u.Device, "info"), at(u.CreatedAt), at(u.UpdatedAt),
+			{Text: u.ID.String(), Mono: true},
 		}})
 	}
 	if c.op.May(user.Delete, user.AccountModel) {
