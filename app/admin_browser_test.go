@@ -163,7 +163,7 @@ func (b *browser) look(width int64, scheme string) {
 func TestBrowserAdmin(t *testing.T) {
 	t.Parallel()
 	s := startService(t, map[string]string{"MEETD_JOB_WORKERS": "0"})
-	root := s.withPassword(t, "root", "correct-horse-battery")
+	root := s.withPassword(t, "root")
 	ada, bob := s.login(t, "ada"), s.login(t, "bob")
 	for i := range 70 {
 		id := s.room(t, ada)

@@ -291,11 +291,14 @@ func TestAdminCSRF(t *testing.T) {
 // s3cret, hashed by Django with fewer rounds than today.
 const oldHash = "pbkdf2_sha256$1000$abcdefghijklmnopqrstuv$q+SlAk8PS4ZnJxYnZfUX7zLjmUl2wdtUOf7V/ADD/a0="
 
-// admin makes an account with an admin e-mail and a password, and logs it out.
-func (s *service) withPassword(t *testing.T, name, password string) account {
+// staffPassword is long enough.
+const staffPassword = "correct-horse-battery"
+
+// withPassword makes a superuser with an admin e-mail and that password, who is logged out.
+func (s *service) withPassword(t *testing.T, name string) account {
 	t.Helper()
 	a := s.root(t, name)
-	if got := s.submit(t, a, "/admin/core/user/"+a.ID.String()+"/password/", url.Values{"password1": {password}, "password2": {password}}); got.Status != http.StatusSeeOther {
+	if got := s.submit(t, a, "/admin/core/user/"+a.ID.String()+"/password/", url.Values{"password1": {staffPassword}, "password2": {staffPassword}}); got.Status != http.StatusSeeOther {
 		t.Fatalf("set a password: %d %s", got.Status, got.Body)
 	}
 	s.exec(t, `UPDATE meet_user SET admin_email = $2 WHERE id = $1`, a.ID, name+"@Admin.example.org")
@@ -317,14 +320,14 @@ func (s *service) logInAs(t *testing.T, email, password, next, old string) (answ
 func TestAdminLogin(t *testing.T) {
 	t.Parallel()
 	s := startService(t, nil)
-	const password = "correct-horse-battery"
-	root := s.withPassword(t, "root", password)
+	const password = staffPassword
+	root := s.withPassword(t, "root")
 	const email = "root@Admin.example.org"
 
 	// Whatever is wrong, the same is said.
-	other := s.withPassword(t, "disabled", password)
+	other := s.withPassword(t, "disabled")
 	s.exec(t, `UPDATE meet_user SET is_active = false WHERE id = $1`, other.ID)
-	none := s.withPassword(t, "nostaff", password)
+	none := s.withPassword(t, "nostaff")
 	s.exec(t, `UPDATE meet_user SET is_staff = false, is_superuser = false WHERE id = $1`, none.ID)
 	for name, c := range map[string][2]string{
 		"wrong password": {email, "wrong"}, "other case": {"root@admin.example.org", password}, "unknown": {"who@example.org", password},
