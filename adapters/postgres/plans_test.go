@@ -140,6 +140,13 @@ func explain(t *testing.T, pool *pgxpool.Pool, query pgx.TraceQueryStartData, mo
 			literals[i] = "'" + v.Format(time.RFC3339) + "'"
 		case []string:
 			literals[i] = "'{" + strings.Join(v, ",") + "}'"
+		case string:
+			literals[i] = "'" + v + "'"
+		case *string:
+			literals[i] = "NULL"
+			if v != nil {
+				literals[i] = "'" + *v + "'"
+			}
 		default:
 			literals[i] = fmt.Sprint(v)
 		}
@@ -149,17 +156,20 @@ func explain(t *testing.T, pool *pgxpool.Pool, query pgx.TraceQueryStartData, mo
 		t.Fatal(err)
 	}
 	defer c.Release()
-	_, text, _ := strings.Cut(query.SQL, "\n") // without its name
+	text := query.SQL
+	if strings.HasPrefix(text, "-- name:") {
+		_, text, _ = strings.Cut(text, "\n")
+	}
+	execute := "EXPLAIN EXECUTE q"
+	if len(literals) > 0 {
+		execute += " (" + strings.Join(literals, ", ") + ")"
+	}
 	for _, statement := range []string{"DEALLOCATE ALL", "SET plan_cache_mode = " + mode, "PREPARE q AS " + text} {
 		if _, err := c.Exec(t.Context(), statement, pgx.QueryExecModeSimpleProtocol); err != nil {
 			t.Fatalf("%s: %v", statement, err)
 		}
 	}
-	with := ""
-	if len(literals) > 0 {
-		with = " (" + strings.Join(literals, ", ") + ")"
-	}
-	rows, err := c.Query(t.Context(), "EXPLAIN EXECUTE q"+with, pgx.QueryExecModeSimpleProtocol)
+	rows, err := c.Query(t.Context(), execute, pgx.QueryExecModeSimpleProtocol)
 	if err != nil {
 		t.Fatal(err)
 	}
