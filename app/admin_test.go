@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -51,10 +52,10 @@ func (s *service) root(t *testing.T, name string) account {
 // page asks for a page of the administration.
 func (s *service) page(t *testing.T, as account, path string) answer {
 	t.Helper()
-	return s.request(t, as, http.MethodGet, path, "", nil)
+	return s.request(t, as, http.MethodGet, path, "", http.Header{"Origin": {"http://localhost:3000"}})
 }
 
-// token is a CSRF token, which is the same in the cookie and in the form.
+// adminToken is a CSRF token, which is the same in the cookie and in the form.
 const adminToken = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdef"
 
 // submit sends a form of the administration.
@@ -192,6 +193,9 @@ func TestAdminMatrix(t *testing.T) {
 			if policy := got.Header.Get("Content-Security-Policy"); !strings.HasPrefix(policy, "default-src 'none'; style-src 'self'; ") ||
 				strings.Contains(policy, "unsafe") || got.Header.Get("Cache-Control") != "no-store" {
 				t.Errorf("%s by %s: policy %q, %q", route, caller, policy, got.Header.Get("Cache-Control"))
+			}
+			if got.Header.Get("Access-Control-Allow-Origin") != "" {
+				t.Errorf("%s by %s may be read by other origins", route, caller)
 			}
 			if got.Status == http.StatusFound && !strings.HasPrefix(got.Header.Get("Location"), "/admin/login/?next=%2Fadmin%2F") {
 				t.Errorf("%s by %s leads to %q", route, caller, got.Header.Get("Location"))
@@ -339,6 +343,20 @@ func TestAdminLogin(t *testing.T) {
 			"Please enter the correct email and password for a staff account. Note that both fields may be case-sensitive.") {
 			t.Errorf("%s: %d %s", name, got.Status, got.Body)
 		}
+	}
+
+	// An account that is not there takes as long.
+	quickest := func(email string) time.Duration {
+		best := time.Hour
+		for range 3 {
+			start := time.Now()
+			s.logInAs(t, email, "wrong", "/admin/", "")
+			best = min(best, time.Since(start))
+		}
+		return best
+	}
+	if unknown, wrong := quickest("nowhere@example.org"), quickest(email); unknown < wrong/2 || wrong < unknown/2 {
+		t.Errorf("an unknown account takes %s, a wrong password %s", unknown, wrong)
 	}
 
 	// A login begins a new session, which works for the API too.

@@ -131,6 +131,10 @@ func (h *hosted) page(next echo.HandlerFunc) echo.HandlerFunc {
 		header.Set("Content-Security-Policy", policy)
 		header.Set("Cache-Control", "no-store")
 		header.Add("Vary", "Cookie")
+		// Pages of other origins may use the API where that is configured, and never
+		// read these.
+		header.Del("Access-Control-Allow-Origin")
+		header.Del("Access-Control-Allow-Credentials")
 		if err := next(c); err != nil {
 			return h.refuse(c, err)
 		}
