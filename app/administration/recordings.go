@@ -106,7 +106,7 @@ func (s *Service) ChangeRecording(ctx context.Context, o user.Operator, id uuid.
 			rec.ProcessedBy(process)
 			d.fields = append(d.fields, "External Process ID")
 			if err := r.Recordings.Save(ctx, s.Now(), rec); err != nil {
-				return processTaken(err)
+				return err
 			}
 		}
 		if d.parts, err = s.changeShares(ctx, r, id, f.Accesses.allowed(o, user.RecordingAccessModel), errs); err != nil {
@@ -121,7 +121,10 @@ func (s *Service) ChangeRecording(ctx context.Context, o user.Operator, id uuid.
 		changed = true
 		return s.record(ctx, r, o, d)
 	})
-	return changed, err
+	if err != nil {
+		return false, processTaken(err)
+	}
+	return changed, nil
 }
 
 func processTaken(err error) error {
