@@ -92,7 +92,8 @@ type Server struct {
 	Listen         string
 	TrustedProxies []netip.Prefix // peers that may receive signature headers
 	VersionFile    string
-	JobWorkers     int // jobs at a time; 0: this node answers and works on none
+	JobWorkers     int  // jobs at a time; 0: this node answers and works on none
+	APIDocs        bool // the API is described where the Django backend does it
 }
 
 // Session is the lifetime of a login.
@@ -530,6 +531,7 @@ func loadServer(r *reader) Server {
 		TrustedProxies: loadPrefixes(r, "MEETD_TRUSTED_PROXIES", "127.0.0.0/8", "::1/128", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7"),
 		VersionFile:    r.text("MEETD_VERSION_FILE", "version.json"),
 		JobWorkers:     r.unsigned("MEETD_JOB_WORKERS", 10),
+		APIDocs:        r.boolean("MEETD_API_DOCS", false),
 	}
 	if _, port, err := net.SplitHostPort(s.Listen); err != nil || port == "" {
 		r.faultf("MEETD_LISTEN: %s is not an address; write it as host:port or :port", quote(s.Listen))

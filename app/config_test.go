@@ -556,6 +556,7 @@ func TestValues(t *testing.T) {
 		{"FILE_UPLOAD_PATH=a", func(c *Config) any { return c.Files.Folders.Final }, "a"},
 		{"FILE_UPLOAD_TMP_PATH=b", func(c *Config) any { return c.Files.Folders.Upload }, "b"},
 		{"FILE_PURGE_GRACE_DAYS=2", func(c *Config) any { return c.Files.Grace }, 48 * time.Hour},
+		{"MEETD_API_DOCS=1", func(c *Config) any { return c.Server.APIDocs }, true},
 		{"MEETD_JOB_WORKERS=0", func(c *Config) any { return c.Server.JobWorkers }, 0},
 		{"MEETD_STORAGE_EVENT_TOLERANT=1", func(c *Config) any { return c.Recording.StorageEventTolerant }, true},
 		{"MEETD_RECORDING_VERIFY_OBJECT=0", func(c *Config) any { return c.Recording.VerifyObject }, false},

@@ -75,7 +75,8 @@ func (s *service) visitor(t *testing.T) *visitor {
 		t.Fatal(err)
 	}
 	return &visitor{t: t, s: s, client: &http.Client{
-		Jar: jar, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		Transport: ownAnswers{s.URL, checking{t, http.DefaultTransport}},
+		Jar:       jar, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}
 }
 

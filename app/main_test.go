@@ -68,7 +68,7 @@ func startService(t *testing.T, env map[string]string) *service {
 		t.Fatal(err)
 	}
 	s := &service{conf: conf, cookie: conf.Profile.SessionCookieName, client: &http.Client{
-		Transport:     &http.Transport{DisableCompression: true, MaxIdleConnsPerHost: 64},
+		Transport:     checking{t, &http.Transport{DisableCompression: true, MaxIdleConnsPerHost: 64}},
 		Timeout:       time.Minute,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}

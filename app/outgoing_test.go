@@ -361,7 +361,7 @@ func TestEventsAreReadAgain(t *testing.T) {
 	}
 	held := uuid.NewString()
 	if _, err := tx.Exec(t.Context(), `INSERT INTO meetd.announcement (event_id, at, type, recording_id, payload)
-		VALUES ($1, now(), 'recording.deleted', $1, jsonb_build_object('recording', jsonb_build_object('id', $1::uuid)))`, held); err != nil {
+		VALUES ($1, now(), 'recording.deleted', $1, `+announced+`)`, held); err != nil {
 		t.Fatal(err)
 	}
 	if err := tx.Commit(t.Context()); err != nil {
@@ -465,7 +465,7 @@ func TestOldEvents(t *testing.T) {
 	eventually(t, "what is done at the start is done", func() bool { return first.jobs(t, "purge_announcements") == "completed" })
 	for _, days := range []int{31, 29} {
 		first.exec(t, `INSERT INTO meetd.announcement (event_id, at, xid, type, recording_id, payload)
-			VALUES (gen_random_uuid(), now() - make_interval(days => $1), '9000000000', 'recording.saved', gen_random_uuid(), jsonb_build_object('reason', $1::text))`, days)
+			VALUES ($2, now() - make_interval(days => $1), '9000000000', 'recording.saved', $2, `+strings.ReplaceAll(announced, "$1", "$2")+` || jsonb_build_object('reason', $1::text))`, days, uuid.New())
 	}
 	id := first.recording(t, screen, "active", nil)
 	first.saved(t, id, screen)
@@ -482,3 +482,7 @@ func TestOldEvents(t *testing.T) {
 		t.Errorf("then comes %+v", list)
 	}
 }
+
+// announced is an event about the recording $1, as it is stored.
+const announced = `jsonb_build_object('id', $1::uuid, 'type', 'recording.deleted', 'timestamp', now(), 'recording', jsonb_build_object(
+	'id', $1::uuid, 'room', jsonb_build_object('id', $1::uuid, 'slug', 'weekly'), 'mode', 'screen_recording', 'status', 'saved', 'created_at', now(), 'key', 'k'))`

@@ -72,6 +72,7 @@ type Config struct {
 	StorageHook HookConfig
 	ProcessHook HookConfig // of the summary service
 	Events      HookConfig // who may read what was announced
+	APIDocs     bool       // the description of the API is served
 	// Webhooks of rooms that another installation on the same LiveKit owns.
 	WebhookFilter     *regexp.Regexp // on the room name; nil: all rooms
 	ConnectionTestTag string         // prefix of rooms whose webhooks are ignored
@@ -149,6 +150,11 @@ func (s *Server) Handler() http.Handler {
 	}
 	if s.Config.MediaProxy == Envoy {
 		e.Any(mediaAuthPath+"*", s.authorizeMedia)
+	}
+	if s.Config.APIDocs {
+		e.GET(API+"/swagger.json", describe)
+		e.GET(API+"/swagger/", describePage)
+		e.GET(API+"/redoc/", describePage)
 	}
 	e.Match([]string{http.MethodGet, http.MethodHead}, "/jwks", s.keySet)
 	for path, h := range map[string]echo.HandlerFunc{
