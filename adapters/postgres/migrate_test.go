@@ -441,7 +441,7 @@ func TestCheckSchemaNamesWhatIsMissing(t *testing.T) {
 		"newer meetd":      {`INSERT INTO meetd.goose_db_version (version_id, is_applied) VALUES (99999, true)`, ""},
 		"a table":          {`DROP TABLE file`, "the table file"},
 		"core migration":   {`DELETE FROM django_migrations WHERE name LIKE '0022%'`, "0022_user"},
-		"extension":        {`DROP EXTENSION pg_trgm`, "pg_trgm"},
+		"extension":        {`DROP EXTENSION pg_trgm CASCADE`, "pg_trgm"},
 		"our schema":       {`DROP SCHEMA meetd CASCADE`, "the schema meetd"},
 		"our migrations":   {`DELETE FROM meetd.goose_db_version WHERE version_id > 1`, "at 1 of"},
 		"job queue":        {`DROP TABLE meetd.river_migration`, "job queue"},

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 
@@ -13,7 +12,7 @@ import (
 // check has the options that deployments give to the command of the Django
 // backend (admin.md §4).
 func check(ctx context.Context, c *app.Config, args []string, stdout, stderr io.Writer) error {
-	set := flag.NewFlagSet("meetd check", flag.ContinueOnError)
+	set := flags("check")
 	database := set.String("database", "", "also try to reach the database, which is called default")
 	set.Bool("deploy", false, "accepted; what concerns deployments is always checked")
 	level := set.String("fail-level", "ERROR", "WARNING: end with an error when anything was found; ERROR: only when a check could not be done")

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"time"
@@ -21,7 +20,7 @@ var superuserMessages = map[staff.Outcome]string{
 }
 
 func createSuperuser(ctx context.Context, c *app.Config, args []string, stdout, stderr io.Writer) error {
-	set := flag.NewFlagSet("meetd createsuperuser", flag.ContinueOnError)
+	set := flags("createsuperuser")
 	email := set.String("email", "", "`ADDRESS` to log in to the administration with (or DJANGO_SUPERUSER_EMAIL)")
 	password := set.String("password", "", "the `PASSWORD`; everybody on the machine can read it, so better set DJANGO_SUPERUSER_PASSWORD")
 	if err := parse(set, args, stderr); err != nil {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"flag"
 	"io"
 	"time"
 
@@ -10,7 +9,7 @@ import (
 )
 
 func doctor(ctx context.Context, c *app.Config, args []string, stdout, stderr io.Writer) error {
-	set := flag.NewFlagSet("meetd doctor", flag.ContinueOnError)
+	set := flags("doctor")
 	public := set.String("url", "", "address that browsers know, such as https://meet.example.org; it is then examined from outside too")
 	patience := set.Duration("patience", 20*time.Second, "how long each part may take to answer; LiveKit's webhooks take some seconds")
 	if err := parse(set, args, stderr); err != nil {

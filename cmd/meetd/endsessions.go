@@ -13,7 +13,7 @@ import (
 
 // endSessions logs somebody out everywhere.
 func endSessions(ctx context.Context, c *app.Config, args []string, stdout, stderr io.Writer) error {
-	set := flag.NewFlagSet("meetd end-sessions", flag.ContinueOnError)
+	set := flags("end-sessions")
 	set.SetOutput(stderr)
 	set.Usage = func() {
 		fmt.Fprint(stderr, "Usage: meetd end-sessions USER\n\nUSER is the id, the subject or the e-mail of an account. It stays active: its owner\ncan log in again. Disable the account to prevent that.\n") //nolint:errcheck // nobody is left to tell

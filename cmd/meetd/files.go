@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"flag"
 	"io"
 	"time"
 
@@ -13,7 +12,7 @@ import (
 // The names, options and words are those of the Django commands (database.md §6).
 
 func cleanPendingFiles(ctx context.Context, c *app.Config, args []string, stdout, stderr io.Writer) error {
-	set := flag.NewFlagSet("meetd clean-pending-files", flag.ContinueOnError)
+	set := flags("clean-pending-files")
 	hours := set.Int("hours", 24, "how old an upload must be that never ended")
 	if err := parse(set, args, stderr); err != nil {
 		return err
@@ -25,14 +24,14 @@ func cleanPendingFiles(ctx context.Context, c *app.Config, args []string, stdout
 }
 
 func purgeDeletedFiles(ctx context.Context, c *app.Config, args []string, stdout, stderr io.Writer) error {
-	if err := parse(flag.NewFlagSet("meetd purge-deleted-files", flag.ContinueOnError), args, stderr); err != nil {
+	if err := parse(flags("purge-deleted-files"), args, stderr); err != nil {
 		return err
 	}
 	return app.PurgeDeletedFiles(ctx, c, time.Now, stdout)
 }
 
 func createDemo(ctx context.Context, c *app.Config, args []string, _, stderr io.Writer) error {
-	set := flag.NewFlagSet("meetd create-demo", flag.ContinueOnError)
+	set := flags("create-demo")
 	force := set.Bool("force", false, "also where people work")
 	set.BoolVar(force, "f", false, "the same")
 	if err := parse(set, args, stderr); err != nil {

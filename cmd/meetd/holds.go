@@ -17,7 +17,7 @@ import (
 
 // hold keeps a recording from being deleted.
 func hold(ctx context.Context, c *app.Config, args []string, stdout, stderr io.Writer) error {
-	set := flag.NewFlagSet("meetd hold", flag.ContinueOnError)
+	set := flags("hold")
 	reason := set.String("reason", "", "why, as `text`; it must be given")
 	by := set.String("by", operator(), "who says so, as `text`")
 	id, err := oneRecording(set, args, "meetd hold RECORDING_ID --reason TEXT [--by TEXT]", `Nobody can delete a recording on legal hold: not its owners, not the deletion of its
@@ -38,7 +38,7 @@ room, not its age. It can be downloaded as before, so not after it has expired.
 
 // release ends a hold.
 func release(ctx context.Context, c *app.Config, args []string, stdout, stderr io.Writer) error {
-	set := flag.NewFlagSet("meetd release", flag.ContinueOnError)
+	set := flags("release")
 	id, err := oneRecording(set, args, "meetd release RECORDING_ID", "What has expired meanwhile is deleted within the hour.\n", stderr)
 	if err != nil {
 		return err
@@ -51,7 +51,7 @@ func release(ctx context.Context, c *app.Config, args []string, stdout, stderr i
 
 // listHolds shows all holds.
 func listHolds(ctx context.Context, c *app.Config, args []string, stdout, stderr io.Writer) error {
-	if err := parse(flag.NewFlagSet("meetd holds", flag.ContinueOnError), args, stderr); err != nil {
+	if err := parse(flags("holds"), args, stderr); err != nil {
 		return err
 	}
 	return app.ListHolds(ctx, c, time.Now, stdout)

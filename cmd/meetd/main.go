@@ -85,6 +85,26 @@ func run(ctx context.Context, args []string, lookup func(string) (string, bool),
 
 var errUsage = errors.New("wrong usage")
 
+// flags makes the options of a command, which explain themselves.
+func flags(command string) *flag.FlagSet {
+	set := flag.NewFlagSet("meetd "+command, flag.ContinueOnError)
+	set.Usage = func() {
+		fmt.Fprintf(set.Output(), "Usage: %s [OPTIONS]\n\n%s\n", set.Name(), purpose(command)) //nolint:errcheck // nobody is left to tell
+		set.PrintDefaults()
+	}
+	return set
+}
+
+// purpose is what the list of commands says of one.
+func purpose(command string) string {
+	for line := range strings.Lines(usage) {
+		if text, ok := strings.CutPrefix(line, "  "+command+" "); ok {
+			return strings.TrimSpace(text)
+		}
+	}
+	return ""
+}
+
 // parse reads the options of a command; the flag package explains what is wrong.
 func parse(set *flag.FlagSet, args []string, stderr io.Writer) error {
 	set.SetOutput(stderr)
@@ -102,7 +122,7 @@ func parse(set *flag.FlagSet, args []string, stderr io.Writer) error {
 }
 
 func serve(ctx context.Context, c *app.Config, args []string, stdout, stderr io.Writer) error {
-	set := flag.NewFlagSet("meetd serve", flag.ContinueOnError)
+	set := flags("serve")
 	listen := set.String("listen", c.Server.Listen, "address to listen on, as HOST:PORT")
 	if err := parse(set, args, stderr); err != nil {
 		return err
@@ -121,14 +141,14 @@ func serve(ctx context.Context, c *app.Config, args []string, stdout, stderr io.
 }
 
 func migrate(ctx context.Context, c *app.Config, args []string, stdout, stderr io.Writer) error {
-	if err := parse(flag.NewFlagSet("meetd migrate", flag.ContinueOnError), args, stderr); err != nil {
+	if err := parse(flags("migrate"), args, stderr); err != nil {
 		return err
 	}
 	return app.Migrate(ctx, c, app.NewLogger(stdout, c.Log))
 }
 
 func showConfig(_ context.Context, c *app.Config, args []string, stdout, stderr io.Writer) error {
-	set := flag.NewFlagSet("meetd config", flag.ContinueOnError)
+	set := flags("config")
 	docs := set.Bool("docs", false, "explain all variables instead, in Markdown")
 	if err := parse(set, args, stderr); err != nil {
 		return err

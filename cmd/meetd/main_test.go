@@ -208,3 +208,24 @@ func TestEndSessions(t *testing.T) {
 		t.Errorf("%d are written down, %v", trail, err)
 	}
 }
+
+// Every command in the list explains itself, by either spelling.
+func TestHelp(t *testing.T) {
+	t.Parallel()
+	_, list, _ := strings.Cut(usage, "Commands:\n")
+	list, _, _ = strings.Cut(list, "\n\n")
+	commands := 0
+	for line := range strings.Lines(list) {
+		name := strings.Fields(line)[0]
+		commands++
+		for _, spelling := range []string{name, strings.ReplaceAll(name, "-", "_")} {
+			var out, errs bytes.Buffer
+			if code := run(t.Context(), []string{spelling, "--help"}, lookup(nil), &out, &errs); code != 0 || !strings.HasPrefix(errs.String(), "Usage: meetd "+name) || strings.Count(errs.String(), "\n") < 3 {
+				t.Errorf("%s: code %d, %q, %q", spelling, code, out.String(), errs.String())
+			}
+		}
+	}
+	if commands < 15 {
+		t.Errorf("%d commands", commands)
+	}
+}

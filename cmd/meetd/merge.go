@@ -14,7 +14,7 @@ import (
 
 // mergeUsers is the Django command merge_duplicate_users.
 func mergeUsers(ctx context.Context, c *app.Config, args []string, stdout, stderr io.Writer) error {
-	set := flag.NewFlagSet("meetd merge-duplicate-users", flag.ContinueOnError)
+	set := flags("merge-duplicate-users")
 	var o app.MergeOptions
 	set.BoolVar(&o.Report, "report", false, "show the accounts that would be merged and what would be lost; change nothing")
 	set.BoolVar(&o.DryRun, "dry-run", false, "show what would be done; change nothing")
@@ -33,7 +33,7 @@ func mergeUsers(ctx context.Context, c *app.Config, args []string, stdout, stder
 
 // unmergeUsers undoes it.
 func unmergeUsers(ctx context.Context, c *app.Config, args []string, stdout, stderr io.Writer) error {
-	set := flag.NewFlagSet("meetd unmerge-users", flag.ContinueOnError)
+	set := flags("unmerge-users")
 	set.SetOutput(stderr)
 	set.Usage = func() {
 		fmt.Fprint(stderr, "Usage: meetd unmerge-users JOURNAL-ID\n\nThe merge tells the number of its journal at its end.\n") //nolint:errcheck // nobody is left to tell
