@@ -145,10 +145,7 @@ func build(ctx context.Context, c *Config, o *observers, pool *pgxpool.Pool, log
 		return nil, err
 	}
 	tokens.Legacy = c.LiveKit.LegacyTokens
-	conference, err := livekit.New(livekit.Config{
-		URL: orDefault(c.LiveKit.APIURL, "http://livekit.invalid"), Key: c.LiveKit.APIKey.Reveal(),
-		Secret: hmacKey(c.LiveKit.APISecret.Reveal()), VerifyTLS: c.LiveKit.VerifySSL, Wrap: o.wrap("livekit"),
-	})
+	conference, err := newConference(c.LiveKit, o.wrap("livekit"))
 	if err != nil {
 		return nil, err
 	}
@@ -343,6 +340,13 @@ func storageParser(p EventParser, log *slog.Logger) ports.StorageEvents {
 		EventParserMinio: storageevent.MinIO, EventParserS3: storageevent.S3, EventParserAuto: storageevent.Auto,
 	}
 	return storageevent.Parser{Dialect: dialects[p], Log: log}
+}
+
+func newConference(c LiveKit, wrap wrapper) (*livekit.Client, error) {
+	return livekit.New(livekit.Config{
+		URL: orDefault(c.APIURL, "http://livekit.invalid"), Key: c.APIKey.Reveal(), Secret: hmacKey(c.APISecret.Reveal()),
+		VerifyTLS: c.VerifySSL, Wrap: wrap,
+	})
 }
 
 func newProvider(c OIDC, wrap wrapper, log *slog.Logger) *oidc.Provider {

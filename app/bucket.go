@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"os"
 	"strings"
 	"sync"
 	"time"
@@ -89,6 +90,15 @@ func (k *keysInFiles) Retrieve(ctx context.Context) (aws.Credentials, error) {
 	}
 	k.keys = fresh
 	return k.keys, nil
+}
+
+// commandBucket is the bucket for a command, which nobody watches.
+func commandBucket(ctx context.Context, c S3, now func() time.Time) (*s3.Bucket, error) {
+	creds, err := storeKeys(ctx, c, now, os.ReadFile, slog.New(slog.DiscardHandler))
+	if err != nil {
+		return nil, err
+	}
+	return newBucket(c, creds, nil, now)
 }
 
 func newBucket(c S3, creds aws.CredentialsProvider, wrap wrapper, now func() time.Time) (*s3.Bucket, error) {

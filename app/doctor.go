@@ -5,13 +5,11 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
-	"os"
 	"strings"
 	"time"
 
 	"github.com/google/uuid"
 
-	"meetd/adapters/livekit"
 	"meetd/adapters/postgres"
 	"meetd/app/doctor"
 )
@@ -27,18 +25,11 @@ func Doctor(ctx context.Context, c *Config, public string, patience time.Duratio
 		return err
 	}
 	defer pool.Close()
-	creds, err := storeKeys(ctx, c.S3, now, os.ReadFile, log)
+	bucket, err := commandBucket(ctx, c.S3, now)
 	if err != nil {
 		return err
 	}
-	bucket, err := newBucket(c.S3, creds, nil, now)
-	if err != nil {
-		return err
-	}
-	conference, err := livekit.New(livekit.Config{
-		URL: orDefault(c.LiveKit.APIURL, "http://livekit.invalid"), Key: c.LiveKit.APIKey.Reveal(),
-		Secret: hmacKey(c.LiveKit.APISecret.Reveal()), VerifyTLS: c.LiveKit.VerifySSL,
-	})
+	conference, err := newConference(c.LiveKit, nil)
 	if err != nil {
 		return err
 	}

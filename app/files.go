@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"os"
 	"time"
 
 	"meetd/adapters/jobs"
@@ -46,11 +45,7 @@ func withFiles(ctx context.Context, c *Config, now func() time.Time, do func(*fi
 		return err
 	}
 	defer pool.Close()
-	creds, err := storeKeys(ctx, c.S3, now, os.ReadFile, log)
-	if err != nil {
-		return err
-	}
-	bucket, err := newBucket(c.S3, creds, nil, now)
+	bucket, err := commandBucket(ctx, c.S3, now)
 	if err != nil {
 		return err
 	}
