@@ -37,6 +37,7 @@ import (
 	"meetd/app/outgoing"
 	"meetd/app/recordings"
 	"meetd/app/rooms"
+	"meetd/app/trail"
 	"meetd/domain/lobby"
 	"meetd/domain/participant"
 	"meetd/domain/recording"
@@ -254,7 +255,7 @@ func build(ctx context.Context, c *Config, o *observers, pool *pgxpool.Pool, log
 	services := jobs.Services{
 		Accounts: accountSvc, Rooms: roomSvc, Entry: entrySvc, Recordings: recordingSvc,
 		DialIn: dialInSvc, Diagnostics: diagnosticsSvc, Marketing: newMarketing(c.Marketing, store, o.transport("marketing"), log),
-		Outgoing: outgoingSvc, Files: fileSvc,
+		Outgoing: outgoingSvc, Files: fileSvc, Trail: &trail.Service{Trail: postgres.AuditTrail{Pool: pool}, Log: log},
 	}
 	queue, err := jobs.New(pool, jobs.Config{
 		Workers: c.Server.JobWorkers, Reconcile: c.Recording.ReconcilePeriod, Targets: targets, Watch: o.jobs(), Failed: o.failed(),

@@ -23,6 +23,7 @@ import (
 	"meetd/app/outgoing"
 	"meetd/app/recordings"
 	"meetd/app/rooms"
+	"meetd/app/trail"
 	"meetd/ports"
 )
 
@@ -73,6 +74,7 @@ type Services struct {
 	Marketing   *marketing.Service
 	Outgoing    *outgoing.Service
 	Files       *files.Service
+	Trail       *trail.Service
 }
 
 // New prepares the queue. Nothing is worked on before Start.
@@ -100,6 +102,7 @@ func New(pool *pgxpool.Pool, c Config, s Services, log *slog.Logger) (*Queue, er
 	river.AddWorker(workers, &purgeAnnouncements{svc: s.Outgoing})
 	river.AddWorker(workers, &deleteFile{svc: s.Files})
 	river.AddWorker(workers, &purgeFiles{svc: s.Files})
+	river.AddWorker(workers, &sealTrail{svc: s.Trail})
 	queues := map[string]river.QueueConfig{deliverQueue: {MaxWorkers: deliverWorkers}}
 	for _, name := range []string{river.QueueDefault, mailQueue, serviceQueue} {
 		queues[name] = river.QueueConfig{MaxWorkers: c.Workers}
@@ -128,6 +131,7 @@ func New(pool *pgxpool.Pool, c Config, s Services, log *slog.Logger) (*Queue, er
 			after(purgeDelay, time.Hour, purgeRecordingsArgs{}),
 			after(purgeDelay, 24*time.Hour, purgeFilesArgs{}),
 			every(time.Hour, purgeAnnouncementsArgs{}),
+			every(sealPeriod, sealTrailArgs{}),
 		},
 	})
 	if err != nil {

@@ -26,9 +26,24 @@ const (
 	JobRetried   Action = "job_retried"
 	JobCancelled Action = "job_cancelled"
 
-	RecordingDeleted  Action = "recording_deleted"  // by somebody, with its room, or because of its age
-	RecordingHeld     Action = "recording_held"     // must not be deleted
-	RecordingReleased Action = "recording_released" // may be deleted again
+	RecordingStarted    Action = "recording_started"
+	RecordingStopped    Action = "recording_stopped"    // by somebody; not when it ended by itself
+	RecordingDownloaded Action = "recording_downloaded" // once an hour for each person and recording
+	RecordingDeleted    Action = "recording_deleted"    // by somebody, with its room, or because of its age
+	RecordingHeld       Action = "recording_held"       // must not be deleted
+	RecordingReleased   Action = "recording_released"   // may be deleted again
+
+	RoomDeleted        Action = "room_deleted"
+	GuestAdmitted      Action = "guest_admitted" // from the lobby
+	GuestRefused       Action = "guest_refused"
+	ParticipantRemoved Action = "participant_removed" // from the meeting
+
+	RoleGiven   Action = "role_given" // on a room
+	RoleChanged Action = "role_changed"
+	RoleTaken   Action = "role_taken"
+
+	PersonExported Action = "person_exported"
+	PersonErased   Action = "person_erased"
 )
 
 // Event is one thing that was done. It holds ids and reasons, never names,

@@ -13,6 +13,25 @@ import (
 	"github.com/google/uuid"
 )
 
+const auditDownloadsInsert = `-- name: AuditDownloadsInsert :exec
+INSERT INTO meetd.audit_event (at, action, actor_id, subject, details)
+SELECT
+    unnest($1::timestamptz[]), 'recording_downloaded', unnest($2::uuid[]),
+    unnest($3::text[]), '{}'::jsonb
+ON CONFLICT DO NOTHING
+`
+
+type AuditDownloadsInsertParams struct {
+	Ats      []time.Time
+	Actors   []uuid.UUID
+	Subjects []string
+}
+
+func (q *Queries) AuditDownloadsInsert(ctx context.Context, db DBTX, arg AuditDownloadsInsertParams) error {
+	_, err := db.Exec(ctx, auditDownloadsInsert, arg.Ats, arg.Actors, arg.Subjects)
+	return err
+}
+
 const auditEventInsert = `-- name: AuditEventInsert :exec
 INSERT INTO meetd.audit_event (at, action, actor_id, subject, details) VALUES ($1, $2, $3, $4, $5)
 `
@@ -33,5 +52,130 @@ func (q *Queries) AuditEventInsert(ctx context.Context, db DBTX, arg AuditEventI
 		arg.Subject,
 		arg.Details,
 	)
+	return err
+}
+
+const auditHead = `-- name: AuditHead :one
+SELECT seq, hash FROM meetd.audit_seal ORDER BY seq DESC LIMIT 1
+`
+
+type AuditHeadRow struct {
+	Seq  int64
+	Hash []byte
+}
+
+func (q *Queries) AuditHead(ctx context.Context, db DBTX) (AuditHeadRow, error) {
+	row := db.QueryRow(ctx, auditHead)
+	var i AuditHeadRow
+	err := row.Scan(&i.Seq, &i.Hash)
+	return i, err
+}
+
+const auditLost = `-- name: AuditLost :one
+SELECT
+    coalesce((
+        SELECT min(u.event_id) FROM meetd.audit_unsealed u
+        WHERE NOT EXISTS (SELECT FROM meetd.audit_event e WHERE e.id = u.event_id)
+    ), 0)::bigint AS gone,
+    coalesce((
+        SELECT min(e.id) FROM meetd.audit_event e
+        WHERE NOT EXISTS (SELECT FROM meetd.audit_seal s WHERE s.event_id = e.id)
+        AND NOT EXISTS (SELECT FROM meetd.audit_unsealed u WHERE u.event_id = e.id)
+    ), 0)::bigint AS unclaimed,
+    (SELECT count(*) FROM meetd.audit_event)::bigint AS events,
+    (
+        SELECT count(*) FROM meetd.audit_unsealed u
+        WHERE NOT EXISTS (SELECT FROM meetd.audit_seal s WHERE s.event_id = u.event_id)
+    )::bigint AS waiting
+`
+
+type AuditLostRow struct {
+	Gone      int64
+	Unclaimed int64
+	Events    int64
+	Waiting   int64
+}
+
+// What is wrong beside the chain: an event that waits for a seal and is not there,
+// and one that neither has a seal nor waits for one; 0 for none.
+func (q *Queries) AuditLost(ctx context.Context, db DBTX) (AuditLostRow, error) {
+	row := db.QueryRow(ctx, auditLost)
+	var i AuditLostRow
+	err := row.Scan(
+		&i.Gone,
+		&i.Unclaimed,
+		&i.Events,
+		&i.Waiting,
+	)
+	return i, err
+}
+
+const auditSealLock = `-- name: AuditSealLock :exec
+SELECT pg_advisory_xact_lock(1936023916)
+`
+
+// Only one seals at a time. "seal" in ASCII.
+func (q *Queries) AuditSealLock(ctx context.Context, db DBTX) error {
+	_, err := db.Exec(ctx, auditSealLock)
+	return err
+}
+
+const auditSealsInsert = `-- name: AuditSealsInsert :exec
+INSERT INTO meetd.audit_seal (seq, event_id, hash)
+SELECT unnest($1::bigint[]), unnest($2::bigint[]), unnest($3::bytea[])
+`
+
+type AuditSealsInsertParams struct {
+	Seqs   []int64
+	Events []int64
+	Hashes [][]byte
+}
+
+func (q *Queries) AuditSealsInsert(ctx context.Context, db DBTX, arg AuditSealsInsertParams) error {
+	_, err := db.Exec(ctx, auditSealsInsert, arg.Seqs, arg.Events, arg.Hashes)
+	return err
+}
+
+const auditUnsealed = `-- name: AuditUnsealed :many
+SELECT e.id, e.at, e.action, e.actor_id, e.subject, e.details
+FROM meetd.audit_unsealed u JOIN meetd.audit_event e ON e.id = u.event_id
+ORDER BY u.event_id
+LIMIT $1
+`
+
+// What waits for a seal, in the order of the ids.
+func (q *Queries) AuditUnsealed(ctx context.Context, db DBTX, page int32) ([]MeetdAuditEvent, error) {
+	rows, err := db.Query(ctx, auditUnsealed, page)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []MeetdAuditEvent
+	for rows.Next() {
+		var i MeetdAuditEvent
+		if err := rows.Scan(
+			&i.ID,
+			&i.At,
+			&i.Action,
+			&i.ActorID,
+			&i.Subject,
+			&i.Details,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const auditUnsealedDelete = `-- name: AuditUnsealedDelete :exec
+DELETE FROM meetd.audit_unsealed WHERE event_id = ANY($1::bigint[])
+`
+
+func (q *Queries) AuditUnsealedDelete(ctx context.Context, db DBTX, events []int64) error {
+	_, err := db.Exec(ctx, auditUnsealedDelete, events)
 	return err
 }

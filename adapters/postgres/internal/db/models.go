@@ -58,6 +58,15 @@ type MeetUser struct {
 	DefaultRoomConfiguration json.RawMessage
 }
 
+type MeetdAuditEvent struct {
+	ID      int64
+	At      time.Time
+	Action  string
+	ActorID *uuid.UUID
+	Subject string
+	Details json.RawMessage
+}
+
 type MeetdLobbyEntry struct {
 	RoomID        uuid.UUID
 	ParticipantID uuid.UUID
