@@ -52,7 +52,7 @@ type App struct {
 
 	pool   *pgxpool.Pool
 	queue  *jobs.Queue
-	settle func()                        // waits for what requests have left behind, which is some seconds
+	settle func(context.Context)         // waits for what requests have left behind, which is some seconds
 	flush  []func(context.Context) error // have told what they still know, in this order
 	log    *slog.Logger
 
@@ -224,6 +224,7 @@ func build(ctx context.Context, c *Config, o *observers, pool *pgxpool.Pool, log
 	if err != nil {
 		return nil, err
 	}
+	downloads := &trail.Downloads{Audit: store.Repos().Audit, Log: log}
 	server := &httpapi.Server{
 		Config:     httpConf,
 		Accounts:   accountSvc,
@@ -241,7 +242,8 @@ func build(ctx context.Context, c *Config, o *observers, pool *pgxpool.Pool, log
 		Presences:   token.Presence{Key: c.LiveKit.APIKey.Reveal(), Secret: hmacKey(c.LiveKit.APISecret.Reveal()), Now: now},
 		Media: &media.Service{
 			Checks: postgres.NewMediaChecks(pool), Signer: bucket, Presigner: bucket, Objects: bucket, OwnHost: httpConf.OwnHost, Now: now,
-			Config: media.Config{Folder: c.Recording.OutputFolder, ExpirationDays: expiration, LinkExpiry: c.Media.RedirectExpiry},
+			Config:     media.Config{Folder: c.Recording.OutputFolder, ExpirationDays: expiration, LinkExpiry: c.Media.RedirectExpiry},
+			Downloaded: downloads.Note,
 		},
 		Webhooks: livekit.Webhooks{Key: c.LiveKit.APIKey.Reveal(), Secret: hmacKey(c.LiveKit.APISecret.Reveal())},
 		Throttle: store.Repos().Throttle,
@@ -264,7 +266,8 @@ func build(ctx context.Context, c *Config, o *observers, pool *pgxpool.Pool, log
 		return nil, err
 	}
 	store.Outbox = queue.Outbox
-	a.Handler, a.queue, a.settle = server.Handler(), queue, entrySvc.Settle
+	a.Handler, a.queue = server.Handler(), queue
+	a.settle = func(ctx context.Context) { entrySvc.Settle(); downloads.Settle(ctx) }
 	return a, nil
 }
 

@@ -55,7 +55,7 @@ func (a *App) Run(ctx context.Context, l net.Listener) error {
 	if errors.Is(serveErr, http.ErrServerClosed) {
 		serveErr = nil
 	}
-	a.settle()
+	a.settle(context.WithoutCancel(ctx))
 	defer a.tell(ctx)
 	return errors.Join(serveErr, a.queue.Stop(stop))
 }

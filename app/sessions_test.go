@@ -438,7 +438,7 @@ func TestLoginTrail(t *testing.T) {
 	v.get("/api/v1.0/callback/?error=access_denied&state=" + state)
 	want := []string{
 		"logged_in by sub-ada about sub-ada",
-		"login_refused by nobody about nobody sub-eve,user_creation_off",
+		"login_refused by nobody about nobody user_creation_off",
 		"login_refused by nobody about nobody " + s.id(t, "sub-off") + ",user_disabled",
 		"logged_out by sub-ada about sub-ada refused by the provider",
 	}

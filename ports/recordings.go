@@ -65,7 +65,8 @@ type MediaFacts struct {
 	Status    recording.Status
 	Mode      recording.Mode
 	CreatedAt time.Time
-	Role      access.Role // of the person asking
+	Account   uuid.UUID   // of the person asking
+	Role      access.Role // of that person
 	Room      string      // slug of the room; may be empty
 }
 

@@ -40,6 +40,7 @@ func (s *Server) authorizeMedia(c echo.Context) error {
 		h["Content-Security-Policy"] = noContent
 		return err
 	}
+	s.Media.Got(r.Context(), q.Method, d)
 	h["Authorization"] = []string{signed.Authorization}
 	h["X-Amz-Date"] = []string{signed.Date}
 	h["X-Amz-Content-Sha256"] = []string{signed.ContentSHA256}

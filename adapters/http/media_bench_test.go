@@ -14,6 +14,7 @@ import (
 
 	"meetd/adapters/metrics"
 	"meetd/app/media"
+	"meetd/app/trail"
 	"meetd/domain/access"
 	"meetd/domain/recording"
 	"meetd/ports"
@@ -22,8 +23,13 @@ import (
 type allow struct{}
 
 func (allow) MediaFacts(context.Context, ports.SessionKey, uuid.UUID, time.Time) (ports.MediaFacts, error) {
-	return ports.MediaFacts{Found: true, Status: recording.Saved, Mode: recording.ScreenRecording, Role: access.Owner}, nil
+	return ports.MediaFacts{Found: true, Account: uuid.UUID{1}, Status: recording.Saved, Mode: recording.ScreenRecording, Role: access.Owner}, nil
 }
+
+// writesDown is an audit trail that takes everything.
+type writesDown struct{ ports.Audit }
+
+func (writesDown) RecordDownloads(context.Context, ...ports.AuditedDownload) error { return nil }
 
 type signer struct{}
 
@@ -45,11 +51,13 @@ func BenchmarkMediaAuth(b *testing.B) {
 
 func benchMediaAuth(b *testing.B, answered func(context.Context, Exchange)) {
 	b.Helper()
+	downloads := &trail.Downloads{Audit: writesDown{}, Log: slog.New(slog.DiscardHandler)}
 	s := &Server{
 		Answered: answered,
 		Config:   Config{AllowedHosts: []string{"*"}, MediaProxy: Nginx, SessionCookie: "sessionid", TrustedProxies: []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0")}},
-		Media:    &media.Service{Checks: allow{}, Signer: signer{}, Now: time.Now, Config: media.Config{Folder: "recordings"}, OwnHost: func(string) bool { return true }},
-		Now:      time.Now, Log: slog.New(slog.NewJSONHandler(io.Discard, nil)),
+		Media: &media.Service{Checks: allow{}, Signer: signer{}, Now: time.Now, Config: media.Config{Folder: "recordings"}, OwnHost: func(string) bool { return true },
+			Downloaded: downloads.Note},
+		Now: time.Now, Log: slog.New(slog.NewJSONHandler(io.Discard, nil)),
 	}
 	h := s.Handler()
 	r := httptest.NewRequest(http.MethodGet, "/api/v1.0/recordings/media-auth/", nil)

@@ -245,7 +245,7 @@ func (s *Server) removeParticipant(c echo.Context) error {
 	if errs != nil {
 		return errs
 	}
-	if err := s.Moderation.Remove(ctx, rm, identity); err != nil {
+	if err := s.Moderation.Remove(ctx, current(c), rm, identity); err != nil {
 		return err
 	}
 	return respond(c, http.StatusOK, success)

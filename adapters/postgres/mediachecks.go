@@ -86,7 +86,7 @@ func (c *mediaCheck) set(row db.MediaChecksRow) {
 		return
 	}
 	c.facts = ports.MediaFacts{
-		Found: true, Status: recording.Status(*row.Status), Mode: recording.Mode(orEmpty(row.Mode)),
+		Found: true, Account: row.UserID, Status: recording.Status(*row.Status), Mode: recording.Mode(orEmpty(row.Mode)),
 		CreatedAt: *row.CreatedAt, Role: access.Higher(access.Role(orEmpty(row.Role)), access.Role(row.TeamRole)), Room: orEmpty(row.Slug),
 	}
 }

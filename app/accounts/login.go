@@ -102,8 +102,12 @@ func (s *Service) FinishLogin(ctx context.Context, r LoginAnswer) (Redirect, err
 		if err := s.noteFailure(ctx, "callback", r.Client); err != nil {
 			return Redirect{}, err
 		}
+		about := refusal.Subject
+		if refusal.Code == "user_creation_off" {
+			about = "" // a subject, which is for the log: what is written down here stays for ever
+		}
 		if err := s.Store.Repos().Audit.Record(ctx, audit.Event{
-			At: s.Now(), Action: audit.LoginRefused, Details: map[string]string{"reason": refusal.Code, "about": refusal.Subject},
+			At: s.Now(), Action: audit.LoginRefused, Details: map[string]string{"reason": refusal.Code, "about": about},
 		}); err != nil {
 			return Redirect{}, err
 		}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"meetd/domain/audit"
 	"meetd/domain/fault"
 	"meetd/domain/lobby"
 	"meetd/domain/participant"
@@ -188,12 +189,19 @@ func (s *Service) Decide(ctx context.Context, u *user.User, identifier string, w
 	if rm.AccessLevel == room.Public {
 		return fault.New(fault.NotFound, "lobby_none")
 	}
-	status := lobby.Denied
+	status, deed := lobby.Denied, audit.GuestRefused
 	if allow {
-		status = lobby.Accepted
+		status, deed = lobby.Accepted, audit.GuestAdmitted
 	}
 	now := s.Now()
-	return s.Store.Repos().Lobby.Decide(ctx, rm.ID, who, status, now, now.Add(s.Config.Lifetimes.Of(status)))
+	return s.Store.InTx(ctx, func(r ports.Repos) error {
+		if err := r.Lobby.Decide(ctx, rm.ID, who, status, now, now.Add(s.Config.Lifetimes.Of(status))); err != nil {
+			return err
+		}
+		return r.Audit.Record(ctx, audit.Event{
+			At: now, Action: deed, Actor: u.ID, Subject: who.String(), Details: map[string]string{"room": rm.ID.String()},
+		})
+	})
 }
 
 // maxWaiting is how many of those who wait are shown.

@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/google/uuid"
+
 	"meetd/domain/fault"
 	"meetd/domain/recording"
 	"meetd/ports"
@@ -27,6 +29,8 @@ type Service struct {
 	// OwnHost reports whether an absolute URL with this host is one of ours.
 	OwnHost func(host string) bool
 	Now     func() time.Time
+	// Downloaded is told who has got which recording, or a part of it. nil: nobody is.
+	Downloaded func(ctx context.Context, account, recording uuid.UUID, at time.Time)
 }
 
 // Request is what a browser asked for.
@@ -43,6 +47,9 @@ type Download struct {
 	Name        string // for the browser to save it as: ASCII letters, digits, - and . only
 	ContentType string // what a recording of its mode is
 	RequestedAt time.Time
+
+	account   uuid.UUID // who may have it
+	recording uuid.UUID
 }
 
 // Decide checks one request. The order of the checks, and so which fault wins,
@@ -74,10 +81,20 @@ func (s *Service) Decide(ctx context.Context, r Request) (Download, error) {
 	return Download{
 		Key: recording.Key(s.Config.Folder, addr.ID, facts.Mode), Name: fileName(facts.Room, facts.CreatedAt, facts.Mode),
 		ContentType: facts.Mode.ContentType(), RequestedAt: now,
+		account: facts.Account, recording: addr.ID,
 	}, nil
 }
 
-// Authorize decides, and signs the fetch for the proxy that asked.
+// Got notes that somebody has got what he asked for. To look whether it is there
+// (HEAD) is no download.
+func (s *Service) Got(ctx context.Context, method string, d Download) {
+	if s.Downloaded != nil && method == http.MethodGet {
+		s.Downloaded(ctx, d.account, d.recording, d.RequestedAt)
+	}
+}
+
+// Authorize decides, and signs the fetch for the proxy that asked. When the
+// proxy is told so, Got is to be called.
 func (s *Service) Authorize(ctx context.Context, r Request) (Download, ports.SignedHeaders, error) {
 	d, err := s.Decide(ctx, r)
 	if err != nil {
@@ -94,10 +111,14 @@ func (s *Service) Link(ctx context.Context, r Request) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return s.Presigner.Presign(ctx, ports.PresignRequest{
+	link, err := s.Presigner.Presign(ctx, ports.PresignRequest{
 		Method: r.Method, Key: d.Key, At: d.RequestedAt, Expires: s.Config.LinkExpiry, Public: true,
 		FileName: d.Name, ContentType: d.ContentType,
 	})
+	if err == nil {
+		s.Got(ctx, r.Method, d)
+	}
+	return link, err
 }
 
 // Open decides, and opens the file to be sent by ourselves. header holds the
@@ -108,5 +129,8 @@ func (s *Service) Open(ctx context.Context, r Request, header http.Header) (Down
 		return d, nil, err
 	}
 	f, err := s.Objects.Fetch(ctx, r.Method, d.Key, header)
+	if err == nil && (f.Status == http.StatusOK || f.Status == http.StatusPartialContent) {
+		s.Got(ctx, r.Method, d)
+	}
 	return d, f, err
 }

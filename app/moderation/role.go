@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"meetd/domain/access"
+	"meetd/domain/audit"
 	"meetd/domain/fault"
 	"meetd/domain/room"
 	"meetd/domain/user"
@@ -88,6 +89,9 @@ func (s *Service) assign(ctx context.Context, u *user.User, wish ports.RoomAcces
 			return nil
 		}
 		wish.ID = old.ID
-		return r.Accesses.Save(ctx, wish, s.Now())
+		if err := r.Accesses.Save(ctx, wish, s.Now()); err != nil {
+			return err
+		}
+		return r.Audit.Record(ctx, audit.GaveRole(s.Now(), u.ID, wish.UserID, wish.RoomID, string(old.Role), string(wish.Role)))
 	})
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"meetd/domain/audit"
 	"meetd/domain/fault"
 	"meetd/domain/room"
 	"meetd/domain/user"
@@ -94,11 +95,36 @@ func (s *Service) Change(ctx context.Context, rm *room.Room, identity string, c 
 
 // Remove sends a participant out. Whoever was let in from the lobby has to ask
 // again, even when LiveKit cannot be reached.
-func (s *Service) Remove(ctx context.Context, rm *room.Room, identity string) error {
-	if err := s.Store.Repos().Lobby.Forget(ctx, rm.ID, identity); err != nil {
+func (s *Service) Remove(ctx context.Context, u *user.User, rm *room.Room, identity string) error {
+	repos := s.Store.Repos()
+	if err := repos.Lobby.Forget(ctx, rm.ID, identity); err != nil {
 		return err
 	}
-	return told(s.Participants.Remove(context.WithoutCancel(ctx), rm.ID.String(), identity), "participant_remove")
+	ctx = context.WithoutCancel(ctx)
+	if err := told(s.Participants.Remove(ctx, rm.ID.String(), identity), "participant_remove"); err != nil {
+		return err
+	}
+	who, err := subject(ctx, repos, identity)
+	if err != nil {
+		return err
+	}
+	return repos.Audit.Record(ctx, audit.Event{
+		At: s.Now(), Action: audit.ParticipantRemoved, Actor: u.ID, Subject: who, Details: map[string]string{"room": rm.ID.String()},
+	})
+}
+
+// subject is what the audit trail calls a participant: by the id of his account, or
+// by the one a guest has in a meeting. What else he is called is not written down.
+func subject(ctx context.Context, r ports.Repos, identity string) (string, error) {
+	u, err := r.Users.BySub(ctx, identity)
+	if err == nil {
+		return u.ID.String(), nil
+	}
+	id, _ := uuid.Parse(identity)
+	if id == uuid.Nil {
+		return "", fault.IgnoreMissing(err)
+	}
+	return id.String(), fault.IgnoreMissing(err)
 }
 
 // Rename gives the participant himself another name.

@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"meetd/domain/audit"
 	"meetd/domain/fault"
 	"meetd/domain/recording"
 	"meetd/ports"
@@ -27,9 +28,16 @@ type fact struct {
 	id    uuid.UUID
 	apply func(*recording.Recording) error
 	event *ports.KeptEvent // who said so, to be written down; nil: we did
+	deed  *deed            // what somebody did by it; nil: nobody did anything
 	// What came of it.
 	rec *recording.Recording
 	err error
+}
+
+// deed is what somebody did to a recording, for the audit trail.
+type deed struct {
+	by     uuid.UUID
+	action audit.Action
 }
 
 // gathering lets events that come at the same time share a transaction.
@@ -66,7 +74,12 @@ func (s *Service) join(ctx context.Context, f *fact) (*recording.Recording, erro
 // change applies fn to a recording and notes what follows from that. fault.NotFound
 // for an unknown one; on fn's error nothing is changed.
 func (s *Service) change(ctx context.Context, id uuid.UUID, fn func(*recording.Recording) error) (*recording.Recording, error) {
-	f := &fact{id: id, apply: fn}
+	return s.changeBy(ctx, nil, id, fn)
+}
+
+// changeBy is change, for somebody who does something by it.
+func (s *Service) changeBy(ctx context.Context, d *deed, id uuid.UUID, fn func(*recording.Recording) error) (*recording.Recording, error) {
+	f := &fact{id: id, apply: fn, deed: d}
 	if err := s.commit(ctx, []*fact{f}); err != nil {
 		return nil, err
 	}
@@ -102,6 +115,33 @@ func (s *Service) commit(ctx context.Context, facts []*fact) error {
 		s.became(states...)
 	}
 	return err
+}
+
+// starter is who started a recording whose start nobody lived to write down: it
+// was his from its beginning.
+func starter(ctx context.Context, r ports.Repos, id uuid.UUID) (*deed, error) {
+	d := &deed{action: audit.RecordingStarted}
+	owners, err := r.Recordings.Owners(ctx, id)
+	if len(owners) > 0 {
+		d.by = owners[0].ID
+	}
+	return d, err
+}
+
+// noteDeeds writes down who did what.
+func noteDeeds(ctx context.Context, r ports.Repos, now time.Time, facts []*fact) error {
+	for _, f := range facts {
+		if f.deed == nil || f.err != nil || f.deed.action == audit.RecordingStarted && !f.rec.Began() {
+			continue
+		}
+		if err := r.Audit.Record(ctx, audit.Event{
+			At: now, Action: f.deed.action, Actor: f.deed.by, Subject: f.id.String(),
+			Details: map[string]string{"room": f.rec.RoomID.String(), "mode": string(f.rec.Mode)},
+		}); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // became tells which states recordings got into, after that was committed.
@@ -153,6 +193,11 @@ func (s *Service) commitIn(ctx context.Context, r ports.Repos, facts []*fact) (s
 		if err := s.follow(ctx, r, rec); err != nil {
 			return nil, err
 		}
+		if f.deed == nil && rec.Began() {
+			if f.deed, err = starter(ctx, r, rec.ID); err != nil {
+				return nil, err
+			}
+		}
 	}
 	if saved != nil {
 		if err := r.Jobs.NotifyOf(ctx, saved...); err != nil {
@@ -160,6 +205,9 @@ func (s *Service) commitIn(ctx context.Context, r ports.Repos, facts []*fact) (s
 		}
 	}
 	now := s.Now()
+	if err := noteDeeds(ctx, r, now, facts); err != nil {
+		return nil, err
+	}
 	if err := r.Recordings.Save(ctx, now, changed...); err != nil {
 		return nil, err
 	}

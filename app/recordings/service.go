@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"meetd/domain/audit"
 	"meetd/domain/fault"
 	"meetd/domain/recording"
 	"meetd/domain/room"
@@ -100,16 +101,17 @@ func (s *Service) Start(ctx context.Context, u *user.User, identifier string, mo
 			Kind: fault.Upstream, Code: "recording_start", Subject: rm.Slug, Err: errors.Join(startErr, err),
 		}
 	}
-	err = s.begin(ctx, rec.ID, worker)
+	err = s.begin(ctx, u.ID, rec.ID, worker)
 	if errors.Is(err, fault.NotFound) {
 		err = errors.Join(err, s.abandon(ctx, rec, worker))
 	}
 	return rm, err
 }
 
-// begin commits the egress of a recording and applies what came before that.
-func (s *Service) begin(ctx context.Context, id uuid.UUID, worker string) error {
-	if _, err := s.change(ctx, id, func(r *recording.Recording) error { return r.Start(worker) }); err != nil {
+// begin commits the egress of a recording that somebody started, and applies what came before that.
+func (s *Service) begin(ctx context.Context, by, id uuid.UUID, worker string) error {
+	d := &deed{by: by, action: audit.RecordingStarted}
+	if _, err := s.changeBy(ctx, d, id, func(r *recording.Recording) error { return r.Start(worker) }); err != nil {
 		return err
 	}
 	return errors.Join(
@@ -134,7 +136,11 @@ func (s *Service) Stop(ctx context.Context, u *user.User, identifier string) (*r
 		return nil, err
 	}
 	status, stopErr := s.Recorder.Stop(ctx, rec.WorkerID())
-	_, err = s.change(context.WithoutCancel(ctx), rec.ID, func(r *recording.Recording) error {
+	var d *deed
+	if stopErr == nil {
+		d = &deed{by: u.ID, action: audit.RecordingStopped}
+	}
+	_, err = s.changeBy(context.WithoutCancel(ctx), d, rec.ID, func(r *recording.Recording) error {
 		switch {
 		case r.Status() != recording.Active:
 			return nil

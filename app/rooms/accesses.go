@@ -7,6 +7,7 @@ import (
 	"github.com/google/uuid"
 
 	"meetd/domain/access"
+	"meetd/domain/audit"
 	"meetd/domain/fault"
 	"meetd/domain/user"
 	"meetd/ports"
@@ -60,14 +61,17 @@ func (s *Service) IsUser(ctx context.Context, id uuid.UUID) (bool, error) {
 // Grant gives somebody a role on a room.
 func (s *Service) Grant(ctx context.Context, u *user.User, a ports.RoomAccess) (ports.RoomAccess, error) {
 	a.ID = s.NewID()
-	err := s.change(ctx, u, a.RoomID, func(r ports.RoomAccesses, role access.Role) error {
+	err := s.change(ctx, u, a.RoomID, func(r ports.Repos, role access.Role) error {
 		if !role.Privileged() {
 			return fault.New(fault.Forbidden, "room_access_add")
 		}
 		if !role.MayAssign(access.None, a.Role, false) {
 			return fault.New(fault.Forbidden, "room_access_owner")
 		}
-		return r.Save(ctx, a, s.Now())
+		if err := r.Accesses.Save(ctx, a, s.Now()); err != nil {
+			return err
+		}
+		return r.Audit.Record(ctx, audit.GaveRole(s.Now(), u.ID, a.UserID, a.RoomID, "", string(a.Role)))
 	})
 	var f *fault.Error
 	if errors.As(err, &f) && f.Code == "room_access_twice" {
@@ -78,8 +82,8 @@ func (s *Service) Grant(ctx context.Context, u *user.User, a ports.RoomAccess) (
 
 // ChangeRole makes an access one with another role.
 func (s *Service) ChangeRole(ctx context.Context, u *user.User, a ports.RoomAccess, to access.Role) (ports.RoomAccess, error) {
-	err := s.change(ctx, u, a.RoomID, func(r ports.RoomAccesses, role access.Role) (err error) {
-		if a, err = r.Get(ctx, a.ID); err != nil {
+	err := s.change(ctx, u, a.RoomID, func(r ports.Repos, role access.Role) (err error) {
+		if a, err = r.Accesses.Get(ctx, a.ID); err != nil {
 			return err
 		}
 		if !role.MayAssign(a.Role, to, a.UserID == u.ID) {
@@ -88,11 +92,15 @@ func (s *Service) ChangeRole(ctx context.Context, u *user.User, a ports.RoomAcce
 		if a.Role == to {
 			return nil
 		}
-		if err := keepOwner(ctx, r, a); err != nil {
+		if err := keepOwner(ctx, r.Accesses, a); err != nil {
 			return err
 		}
+		from := a.Role
 		a.Role = to
-		return r.Save(ctx, a, s.Now())
+		if err := r.Accesses.Save(ctx, a, s.Now()); err != nil {
+			return err
+		}
+		return r.Audit.Record(ctx, audit.GaveRole(s.Now(), u.ID, a.UserID, a.RoomID, string(from), string(to)))
 	})
 	return a, err
 }
@@ -103,23 +111,26 @@ func (s *Service) Revoke(ctx context.Context, u *user.User, id uuid.UUID) error 
 	if err != nil {
 		return err
 	}
-	return s.change(ctx, u, a.RoomID, func(r ports.RoomAccesses, role access.Role) (err error) {
-		if a, err = r.Get(ctx, id); err != nil {
+	return s.change(ctx, u, a.RoomID, func(r ports.Repos, role access.Role) (err error) {
+		if a, err = r.Accesses.Get(ctx, id); err != nil {
 			return err
 		}
 		if !role.Privileged() || (a.Role == access.Owner && a.UserID != u.ID) {
 			return fault.New(fault.Forbidden, "permission")
 		}
-		if err := keepOwner(ctx, r, a); err != nil {
+		if err := keepOwner(ctx, r.Accesses, a); err != nil {
 			return err
 		}
-		return r.Delete(ctx, id)
+		if err := r.Accesses.Delete(ctx, id); err != nil {
+			return err
+		}
+		return r.Audit.Record(ctx, audit.GaveRole(s.Now(), u.ID, a.UserID, a.RoomID, string(a.Role), ""))
 	})
 }
 
 // change runs fn while nobody else changes who has a role on the room, with the
 // role that u has then.
-func (s *Service) change(ctx context.Context, u *user.User, room uuid.UUID, fn func(ports.RoomAccesses, access.Role) error) error {
+func (s *Service) change(ctx context.Context, u *user.User, room uuid.UUID, fn func(ports.Repos, access.Role) error) error {
 	return s.Store.InTx(ctx, func(r ports.Repos) error {
 		if err := r.Accesses.Lock(ctx, room); err != nil {
 			return err
@@ -128,7 +139,7 @@ func (s *Service) change(ctx context.Context, u *user.User, room uuid.UUID, fn f
 		if err != nil {
 			return err
 		}
-		return fn(r.Accesses, role)
+		return fn(r, role)
 	})
 }
 

@@ -7,6 +7,7 @@ import (
 	"github.com/google/uuid"
 
 	"meetd/domain/access"
+	"meetd/domain/audit"
 	"meetd/domain/fault"
 	"meetd/domain/room"
 	"meetd/domain/user"
@@ -91,7 +92,10 @@ func (s *Service) Delete(ctx context.Context, u *user.User, identifier string) e
 		if err := s.ClearRecordings(ctx, r, held.ID, u.ID); err != nil {
 			return err
 		}
-		return r.Rooms.Delete(ctx, held.ID)
+		if err := r.Rooms.Delete(ctx, held.ID); err != nil {
+			return err
+		}
+		return r.Audit.Record(ctx, audit.Event{At: s.Now(), Action: audit.RoomDeleted, Actor: u.ID, Subject: held.ID.String()})
 	})
 }
 

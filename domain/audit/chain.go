@@ -50,8 +50,8 @@ func (s Seal) Next(e Stored) Seal {
 // compute again is in docs/audit.md; it can never change.
 func chained(before Hash, e Stored) Hash {
 	b := append([]byte(nil), before[:]...)
-	b = binary.BigEndian.AppendUint64(b, uint64(e.ID))             //nolint:gosec // its bits
-	b = binary.BigEndian.AppendUint64(b, uint64(e.At.UnixMicro())) //nolint:gosec // likewise
+	b = binary.BigEndian.AppendUint64(b, uint64(e.ID)) //nolint:gosec // its bits
+	b = binary.BigEndian.AppendUint64(b, uint64(e.At.UnixMicro()))
 	b = append(b, e.Actor[:]...)
 	b = text(b, string(e.Action))
 	b = text(b, e.Subject)

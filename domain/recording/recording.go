@@ -190,6 +190,9 @@ func (r *Recording) Stored() State { return r.stored }
 // Changed reports whether there is something to be stored.
 func (r *Recording) Changed() bool { return r.rewrote || r.State() != r.stored }
 
+// Began reports whether it got its egress since it was restored.
+func (r *Recording) Began() bool { return r.workerID != "" && r.stored.WorkerID == "" }
+
 // State is what has to be stored to restore it.
 func (r *Recording) State() State { return State{r.status, r.workerID, r.process, r.egress, r.unsure} }
 

@@ -94,7 +94,7 @@ ON CONFLICT (recording_id) DO UPDATE SET
 -- n-th key asks for the n-th recording. No row for one: no session, or a
 -- disabled account. LIMIT keeps the planner at index look-ups for each, however
 -- many it thinks there will be.
-SELECT q.n::int AS n, f.status, f.mode, f.created_at, f.role, f.team_role, f.slug
+SELECT q.n::int AS n, f.user_id, f.status, f.mode, f.created_at, f.role, f.team_role, f.slug
 FROM (
     SELECT
         unnest(sqlc.arg(keys)::bytea[]) AS key,
@@ -103,7 +103,7 @@ FROM (
 ) q
 CROSS JOIN LATERAL (
     SELECT
-        r.status, r.mode, r.created_at, a.role, room.slug,
+        u.id AS user_id, r.status, r.mode, r.created_at, a.role, room.slug,
         -- Most people have no teams, and need not pay for them.
         CASE WHEN s.teams <> '{}' THEN coalesce((
             SELECT t.role FROM meet_recording_access t

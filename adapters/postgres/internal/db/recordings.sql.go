@@ -100,7 +100,7 @@ func (q *Queries) HoldList(ctx context.Context, db DBTX) ([]MeetdRecordingHold, 
 }
 
 const mediaChecks = `-- name: MediaChecks :many
-SELECT q.n::int AS n, f.status, f.mode, f.created_at, f.role, f.team_role, f.slug
+SELECT q.n::int AS n, f.user_id, f.status, f.mode, f.created_at, f.role, f.team_role, f.slug
 FROM (
     SELECT
         unnest($1::bytea[]) AS key,
@@ -109,7 +109,7 @@ FROM (
 ) q
 CROSS JOIN LATERAL (
     SELECT
-        r.status, r.mode, r.created_at, a.role, room.slug,
+        u.id AS user_id, r.status, r.mode, r.created_at, a.role, room.slug,
         -- Most people have no teams, and need not pay for them.
         CASE WHEN s.teams <> '{}' THEN coalesce((
             SELECT t.role FROM meet_recording_access t
@@ -135,6 +135,7 @@ type MediaChecksParams struct {
 
 type MediaChecksRow struct {
 	N         int32
+	UserID    uuid.UUID
 	Status    *string
 	Mode      *string
 	CreatedAt *time.Time
@@ -158,6 +159,7 @@ func (q *Queries) MediaChecks(ctx context.Context, db DBTX, arg MediaChecksParam
 		var i MediaChecksRow
 		if err := rows.Scan(
 			&i.N,
+			&i.UserID,
 			&i.Status,
 			&i.Mode,
 			&i.CreatedAt,
