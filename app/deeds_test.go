@@ -64,7 +64,9 @@ func TestDeeds(t *testing.T) {
 			access = s1(t, c.service, `SELECT id::text FROM meet_resource_access WHERE user_id = $1 AND resource_id = $2`, c.grace.ID, c.room)
 			return c.ask(t, c.abe, http.MethodPatch, accesses+access+"/", `{"role":"administrator"}`)
 		}, 200, "role_changed abe grace from=member room=room to=administrator"},
-		{"change nothing", func() answer { return c.ask(t, c.abe, http.MethodPatch, accesses+access+"/", `{"role":"administrator"}`) }, 200, ""},
+		{"change nothing", func() answer {
+			return c.ask(t, c.abe, http.MethodPatch, accesses+access+"/", `{"role":"administrator"}`)
+		}, 200, ""},
 		{"change, a member", func() answer { return c.ask(t, c.mel, http.MethodPatch, accesses+access+"/", `{"role":"member"}`) }, 403, ""},
 		{"take it", func() answer { return c.ask(t, c.ada, http.MethodDelete, accesses+access+"/", "") }, 204, "role_taken ada grace from=administrator room=room"},
 		{"take it twice", func() answer { return c.ask(t, c.ada, http.MethodDelete, accesses+access+"/", "") }, 404, ""},
@@ -77,13 +79,19 @@ func TestDeeds(t *testing.T) {
 		{"a new role in the meeting", func() answer {
 			return c.write(t, c.ada, c.path+"/update-participant-role/", `{"participant_identity":"sub-grace","role":"member"}`)
 		}, 200, "role_given ada grace room=room to=member"},
-		{"send out, a member", func() answer { return c.write(t, c.grace, c.path+"/remove-participant/", `{"participant_identity":"sub-mel"}`) }, 403, ""},
-		{"send out", func() answer { return c.write(t, c.ada, c.path+"/remove-participant/", `{"participant_identity":"sub-mel"}`) }, 200, "participant_removed ada mel room=room"},
+		{"send out, a member", func() answer {
+			return c.write(t, c.grace, c.path+"/remove-participant/", `{"participant_identity":"sub-mel"}`)
+		}, 403, ""},
+		{"send out", func() answer {
+			return c.write(t, c.ada, c.path+"/remove-participant/", `{"participant_identity":"sub-mel"}`)
+		}, 200, "participant_removed ada mel room=room"},
 		{"send a guest out", func() answer {
 			c.live.enter(c.room, guestID)
 			return c.write(t, c.ada, c.path+"/remove-participant/", `{"participant_identity":"`+guestID+`"}`)
 		}, 200, "participant_removed ada guest room=room"},
-		{"send nobody out", func() answer { return c.write(t, c.ada, c.path+"/remove-participant/", `{"participant_identity":"sub-nobody"}`) }, 404, ""},
+		{"send nobody out", func() answer {
+			return c.write(t, c.ada, c.path+"/remove-participant/", `{"participant_identity":"sub-nobody"}`)
+		}, 404, ""},
 		{"delete the recording", func() answer {
 			c.exec(t, `UPDATE meet_recording SET status = 'saved'`)
 			return c.ask(t, c.ada, http.MethodDelete, "/api/v1.0/recordings/"+recording+"/", "")

@@ -16,6 +16,7 @@ type Store interface {
 type Repos struct {
 	Users         Users
 	Staff         Staff
+	People        People
 	Sessions      Sessions
 	UsedTokens    UsedTokens
 	Rooms         Rooms

@@ -2,10 +2,12 @@ package ports
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/google/uuid"
 
+	"meetd/domain/fault"
 	"meetd/domain/user"
 )
 
@@ -34,6 +36,19 @@ type Users interface {
 	Update(ctx context.Context, id uuid.UUID, at time.Time, fn func(*user.User) error) (*user.User, error)
 	// LoggedIn stores the time of the last login.
 	LoggedIn(ctx context.Context, id uuid.UUID, at time.Time) error
+}
+
+// FindUser finds the account that an operator means by its subject, id or e-mail.
+// Faults as in ByEmail.
+func FindUser(ctx context.Context, users Users, who string) (*user.User, error) {
+	u, err := users.BySub(ctx, who)
+	if !errors.Is(err, fault.NotFound) {
+		return u, err
+	}
+	if id, err := uuid.Parse(who); err == nil {
+		return users.Get(ctx, id)
+	}
+	return users.ByEmail(ctx, who, false)
 }
 
 // Staff keeps what accounts are to the administration.

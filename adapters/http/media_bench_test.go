@@ -55,8 +55,10 @@ func benchMediaAuth(b *testing.B, answered func(context.Context, Exchange)) {
 	s := &Server{
 		Answered: answered,
 		Config:   Config{AllowedHosts: []string{"*"}, MediaProxy: Nginx, SessionCookie: "sessionid", TrustedProxies: []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0")}},
-		Media: &media.Service{Checks: allow{}, Signer: signer{}, Now: time.Now, Config: media.Config{Folder: "recordings"}, OwnHost: func(string) bool { return true },
-			Downloaded: downloads.Note},
+		Media: &media.Service{
+			Checks: allow{}, Signer: signer{}, Now: time.Now, Config: media.Config{Folder: "recordings"}, OwnHost: func(string) bool { return true },
+			Downloaded: downloads.Note,
+		},
 		Now: time.Now, Log: slog.New(slog.NewJSONHandler(io.Discard, nil)),
 	}
 	h := s.Handler()

@@ -73,7 +73,7 @@ func (s *Store) Ping(ctx context.Context) error {
 
 func repos(c conn) ports.Repos {
 	return ports.Repos{
-		Users: users{c}, Staff: staff{c}, Sessions: sessions{c}, UsedTokens: usedTokens{c}, Rooms: rooms{c}, Accesses: roomAccesses{c},
+		Users: users{c}, Staff: staff{c}, People: people{c}, Sessions: sessions{c}, UsedTokens: usedTokens{c}, Rooms: rooms{c}, Accesses: roomAccesses{c},
 		Recordings: recordings{c}, Events: events{c}, Files: files{c}, Notices: notices{c}, Announcements: announcements{c}, Holds: holds{c}, Audit: auditLog{c}, Throttle: throttle{c}, Lobby: lobbies{c}, Callbacks: callbacks{c},
 		Admin: ports.Admin{Accounts: accounts{c}, Lists: adminLists{c}, Shares: recordingAccesses{c}, Log: adminLog{c}},
 	}

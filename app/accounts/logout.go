@@ -140,14 +140,7 @@ func (s *Service) EndByProvider(ctx context.Context, token, client string) error
 // fault.Conflict when several share the e-mail.
 func (s *Service) EndSessions(ctx context.Context, who string) (n int64, err error) {
 	err = s.Store.InTx(ctx, func(r ports.Repos) error {
-		u, err := r.Users.BySub(ctx, who)
-		if errors.Is(err, fault.NotFound) {
-			if id, parseErr := uuid.Parse(who); parseErr == nil {
-				u, err = r.Users.Get(ctx, id)
-			} else {
-				u, err = r.Users.ByEmail(ctx, who, false)
-			}
-		}
+		u, err := ports.FindUser(ctx, r.Users, who)
 		if err != nil {
 			return err
 		}

@@ -21,6 +21,7 @@ const (
 	onRequest = "request"
 	withRoom  = "room"
 	expired   = "expired"
+	erased    = "erased" // with the person who alone owned it, or owned its room
 )
 
 // Delete removes a recording, and has its objects removed by a job. Only its owners
@@ -79,6 +80,11 @@ func (s *Service) RemoveOf(ctx context.Context, r ports.Repos, room, actor uuid.
 		return fault.New(fault.Forbidden, "room_held")
 	}
 	return s.remove(ctx, r, actor, withRoom, recs...)
+}
+
+// RemoveErased deletes locked recordings because a person is erased.
+func (s *Service) RemoveErased(ctx context.Context, r ports.Repos, recs ...*recording.Recording) error {
+	return s.remove(ctx, r, uuid.Nil, erased, recs...)
 }
 
 // remove deletes locked recordings: their rows now, everything else by jobs.

@@ -31,6 +31,7 @@ Commands:
   holds                  list what is on hold
   jobs                   list background jobs, and have them done again
   audit                  check who did what, or write it out
+  person                 give somebody all that is stored about him, or erase it
   merge-duplicate-users  merge accounts with the same e-mail
   unmerge-users          undo a merge
   clean-pending-files    delete uploads that never ended
@@ -58,7 +59,7 @@ func run(ctx context.Context, args []string, lookup func(string) (string, bool),
 		"serve": serve, "migrate": migrate, "config": showConfig, "check": check, "doctor": doctor, "health": health,
 		"createsuperuser": createSuperuser, "end-sessions": endSessions,
 		"hold": hold, "release": release, "holds": listHolds,
-		"jobs": jobs, "audit": auditTrail, "merge-duplicate-users": mergeUsers, "unmerge-users": unmergeUsers,
+		"jobs": jobs, "audit": auditTrail, "person": onePerson, "merge-duplicate-users": mergeUsers, "unmerge-users": unmergeUsers,
 		"clean-pending-files": cleanPendingFiles, "purge-deleted-files": purgeDeletedFiles, "create-demo": createDemo,
 	}
 	do, ok := commands[strings.ReplaceAll(command, "_", "-")]
