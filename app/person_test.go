@@ -330,6 +330,42 @@ func TestEraseAtOnce(t *testing.T) {
 	}
 }
 
+// What somebody gets while he is being erased goes too.
+func TestEraseLooksAgain(t *testing.T) {
+	t.Parallel()
+	s := startService(t, nil)
+	zada, bob := s.login(t, "zada"), s.login(t, "bob")
+	room := s.room(t, zada)
+	s.role(t, room, bob, "owner")
+	tx, err := s.DB.Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tx.Rollback(t.Context()) //nolint:errcheck // it is committed, or the test failed
+	if _, err := tx.Exec(t.Context(), `SELECT FROM meet_room WHERE resource_id = $1 FOR UPDATE`, room); err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan error, 1)
+	go func() {
+		_, err := s.eraseBy(t, "sub-zada", app.EraseOptions{})
+		done <- err
+	}()
+	eventually(t, "the erasure waits for the room", func() bool {
+		return s.count(t, `SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`) > 0
+	})
+	late, film := s.room(t, zada), s.recording(t, screen, "saved", roles{zada: "owner"})
+	s.exec(t, `UPDATE meet_recording SET room_id = $1 WHERE id = $2`, late, film)
+	if err := tx.Commit(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+	if n := s.count(t, `SELECT (SELECT count(*) FROM meet_room WHERE resource_id = $1) + (SELECT count(*) FROM meet_recording WHERE id = $2)`, late, film); n != 0 {
+		t.Errorf("%d of a room and a recording are left", n)
+	}
+}
+
 // Who is meant has to be clear, and nobody else is touched whose address is alike.
 func TestEraseWhom(t *testing.T) {
 	t.Parallel()
