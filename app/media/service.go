@@ -47,9 +47,8 @@ type Download struct {
 	Name        string // for the browser to save it as: ASCII letters, digits, - and . only
 	ContentType string // what a recording of its mode is
 	RequestedAt time.Time
-
-	account   uuid.UUID // who may have it
-	recording uuid.UUID
+	Account     uuid.UUID // who may have it
+	Recording   uuid.UUID
 }
 
 // Decide checks one request. The order of the checks, and so which fault wins,
@@ -81,7 +80,7 @@ func (s *Service) Decide(ctx context.Context, r Request) (Download, error) {
 	return Download{
 		Key: recording.Key(s.Config.Folder, addr.ID, facts.Mode), Name: fileName(facts.Room, facts.CreatedAt, facts.Mode),
 		ContentType: facts.Mode.ContentType(), RequestedAt: now,
-		account: facts.Account, recording: addr.ID,
+		Account: facts.Account, Recording: addr.ID,
 	}, nil
 }
 
@@ -89,7 +88,7 @@ func (s *Service) Decide(ctx context.Context, r Request) (Download, error) {
 // (HEAD) is no download.
 func (s *Service) Got(ctx context.Context, method string, d Download) {
 	if s.Downloaded != nil && method == http.MethodGet {
-		s.Downloaded(ctx, d.account, d.recording, d.RequestedAt)
+		s.Downloaded(ctx, d.Account, d.Recording, d.RequestedAt)
 	}
 }
 

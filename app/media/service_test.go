@@ -72,11 +72,14 @@ func newService(f *facts, b *bucket) *media.Service {
 	}
 }
 
+// account is who asks.
+var account = uuid.UUID{7}
+
 // good are the facts of a film that its owner may have.
 func good() ports.MediaFacts {
 	return ports.MediaFacts{
 		Found: true, Status: recording.Saved, Mode: recording.ScreenRecording, CreatedAt: now.Add(-time.Hour), Role: access.Owner,
-		Room: "weekly",
+		Room: "weekly", Account: account,
 	}
 }
 
@@ -163,6 +166,7 @@ func TestWhatIsSigned(t *testing.T) {
 	r := media.Request{Session: key, Method: http.MethodHead, Target: "/media/%72ecordings/" + id.String() + ".%6fgg?versionId=1"}
 	want := media.Download{
 		Key: "recordings/" + id.String() + ".ogg", Name: "weekly-2026-03-01-11-00.ogg", ContentType: "audio/ogg", RequestedAt: now,
+		Account: account, Recording: id,
 	}
 	if d, signed, err := s.Authorize(t.Context(), r); err != nil || d != want || signed.Authorization != "signed" {
 		t.Fatalf("%+v, %+v, %v", d, signed, err)
