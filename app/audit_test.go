@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/csv"
 	"encoding/json"
+	"log/slog"
 	"regexp"
 	"strings"
 	"sync"
@@ -189,6 +190,23 @@ func TestAuditSealing(t *testing.T) {
 	}
 	if !strings.Contains(s.logs.String(), hash) {
 		t.Error("the log does not hold the hash")
+	}
+}
+
+// What was written down before there was a chain is sealed with the rest.
+func TestAuditUpgrade(t *testing.T) {
+	t.Parallel()
+	s := startService(t, map[string]string{"MEETD_JOB_WORKERS": "0"})
+	s.exec(t, `DROP TABLE meetd.audit_seal, meetd.audit_unsealed; DROP FUNCTION meetd.audit_await_seal, meetd.audit_append_only CASCADE;
+		DROP INDEX meetd.audit_event_download, meetd.audit_event_subject; ALTER TABLE meetd.audit_event DROP CONSTRAINT audit_event_details_check;
+		DELETE FROM meetd.goose_db_version WHERE version_id >= 18`)
+	s.happened(t, 1500)
+	if err := app.Migrate(t.Context(), s.conf, slog.New(slog.DiscardHandler)); err != nil {
+		t.Fatal(err)
+	}
+	s.happened(t, 10)
+	if _, said, err := s.verify(t, ""); err != nil || !strings.HasPrefix(said, "1510 events and 1510 seals are as they were; 0 events wait") {
+		t.Errorf("%s %v", said, err)
 	}
 }
 

@@ -125,6 +125,14 @@ func testReconcile(t *testing.T, st storetest.Store) {
 		t.Errorf("LiveKit was asked for its egresses %d times in %d periods", lists, took)
 	}
 	mu.Unlock()
+	// Who started what nobody lived to write down is written down once.
+	for name, want := range map[string]int{
+		"died before the egress was asked for": 0, "died after it was asked for": 1, "died, and the egress is done": 1, "still running": 0,
+	} {
+		if got := s.count(t, `SELECT count(*) FROM meetd.audit_event WHERE action = 'recording_started' AND subject = $1 AND actor_id = $2`, ids[name].String(), ada.ID); got != want {
+			t.Errorf("%s: its start is written down %d times", name, got)
+		}
+	}
 	// A room of which the end was found can be recorded again.
 	var room uuid.UUID
 	if err := s.DB.QueryRow(t.Context(), `SELECT room_id FROM meet_recording WHERE id = $1`, ids["failed, webhook lost"]).Scan(&room); err != nil {
