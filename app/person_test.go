@@ -462,3 +462,62 @@ func TestPersonExport(t *testing.T) {
 		t.Errorf("into a folder that is there: %v", err)
 	}
 }
+
+// Others go on working with what is being erased: nobody waits for ever, and nobody
+// is told of a deadlock.
+func TestEraseWhileOthersWork(t *testing.T) {
+	t.Parallel()
+	s := startService(t, nil)
+	bob := s.login(t, "bob")
+	var rooms []uuid.UUID
+	for range 5 {
+		rooms = append(rooms, s.room(t, bob))
+	}
+	var people []account
+	for i := range 8 {
+		p := s.login(t, fmt.Sprint("p", i))
+		for _, room := range rooms {
+			s.role(t, room, p, "owner")
+		}
+		people = append(people, p)
+	}
+	over := make(chan struct{})
+	var wg sync.WaitGroup
+	for worker := range 3 {
+		wg.Go(func() {
+			for i := worker; ; i++ {
+				select {
+				case <-over:
+					return
+				default:
+				}
+				who, room := people[i%len(people)], rooms[i%len(rooms)]
+				for _, got := range []answer{
+					s.write(t, bob, "/api/v1.0/resource-accesses/", fmt.Sprintf(`{"user":%q,"resource":%q,"role":"member"}`, who.ID, room)),
+					s.ask(t, bob, "PATCH", "/api/v1.0/rooms/"+room.String()+"/", `{"access_level":"public"}`),
+					s.start(t, who, room, `{"mode":"screen_recording"}`),
+				} {
+					if got.Status == 500 && !strings.Contains(string(got.Body), "recording") {
+						t.Errorf("%d %s", got.Status, got.Body)
+					}
+				}
+			}
+		})
+	}
+	for _, p := range people {
+		for done := false; !done; {
+			r, err := s.eraseBy(t, p.ID.String(), app.EraseOptions{})
+			if done = r.Done; !done && (err == nil || !strings.Contains(err.Error(), "others keep changing")) {
+				t.Fatalf("%+v %v", r, err)
+			}
+		}
+	}
+	close(over)
+	wg.Wait()
+	if n := s.count(t, `SELECT (SELECT count(*) FROM meet_user) + (SELECT count(*) FROM meet_resource_access)`); n != 1+5 {
+		t.Errorf("%d accounts and roles are left", n)
+	}
+	if strings.Contains(s.logs.String(), "deadlock") {
+		t.Error("there was a deadlock")
+	}
+}
