@@ -156,7 +156,7 @@ func TestEventsAreTold(t *testing.T) {
 	t.Parallel()
 	one, two := startListener(t, 200), startListener(t, 204)
 	s := telling(t, map[string]string{"RECORDING_EXPIRATION_DAYS": "0"}, one, two)
-	ada := s.login(t, "ada")
+	ada := s.login(t, "lovelace")
 	saved, failed := s.recording(t, screen, "active", roles{ada: "owner"}), s.recording(t, transcript, "active", nil)
 	s.exec(t, `UPDATE meet_recording SET created_at = '2026-01-15T14:30:00.125Z' WHERE id = $1`, saved)
 	ended := egressEvent("egress_ended", "EG_"+failed.String(), "r", "EGRESS_FAILED")
@@ -205,7 +205,7 @@ func TestEventsAreTold(t *testing.T) {
 	}
 	// Nobody is told who owns it, nor what it is called.
 	var bodies string
-	if err := s.DB.QueryRow(t.Context(), `SELECT string_agg(payload::text, ' ') FROM meetd.announcement`).Scan(&bodies); err != nil || strings.Contains(bodies, "ada") {
+	if err := s.DB.QueryRow(t.Context(), `SELECT string_agg(payload::text, ' ') FROM meetd.announcement`).Scan(&bodies); err != nil || strings.Contains(bodies, "lovelace") {
 		t.Errorf("%v: %s", err, bodies)
 	}
 }

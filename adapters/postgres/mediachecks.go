@@ -34,7 +34,7 @@ var _ ports.MediaChecks = (*MediaChecks)(nil)
 // NewMediaChecks asks pool.
 func NewMediaChecks(pool *pgxpool.Pool) *MediaChecks {
 	m := &MediaChecks{pool: pool}
-	m.checks = gather.New(1, checksTogether, m.answer)
+	m.checks = gather.New(1, checksTogether, 0, m.answer)
 	return m
 }
 

@@ -19,6 +19,9 @@ const (
 	// go on at the same time: while one waits for the disk another can work.
 	inOneGo = 128
 	lanes   = 2
+	// pause is how long those are waited for who are on their way: less than a
+	// commit takes.
+	pause = 300 * time.Microsecond
 	// commitPatience is how long such a transaction may take.
 	commitPatience = 10 * time.Second
 )
@@ -59,7 +62,7 @@ func (s *Service) together(ctx context.Context, id uuid.UUID, fn func(*recording
 
 func (s *Service) join(ctx context.Context, f *fact) (*recording.Recording, error) {
 	s.inbound.once.Do(func() {
-		s.inbound.g = gather.New(lanes, inOneGo, func(ctx context.Context, facts []*fact) {
+		s.inbound.g = gather.New(lanes, inOneGo, pause, func(ctx context.Context, facts []*fact) {
 			ctx, cancel := context.WithTimeout(ctx, commitPatience)
 			defer cancel()
 			s.commitAll(ctx, facts)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"runtime/debug"
 	"sync"
+	"time"
 )
 
 // errBroken is what those get whose batch ended in a panic.
@@ -16,10 +17,13 @@ type Gatherer[T any] struct {
 	do    func(ctx context.Context, batch []T)
 	lanes int
 	most  int
+	pause time.Duration
 
 	mu      sync.Mutex
 	waiting []*entry[T]
-	busy    int // batches under way
+	busy    int           // batches under way
+	last    int           // size of the batch before
+	enough  chan struct{} // closed when as many wait again; nil: no lane waits for them
 }
 
 type entry[T any] struct {
@@ -29,10 +33,12 @@ type entry[T any] struct {
 }
 
 // New makes a gatherer that calls do with at most so many items, and in as many
-// lanes at the same time. do leaves the result of each in the item itself; its
-// context is nobody's, so it has to set a limit of its own.
-func New[T any](lanes, most int, do func(ctx context.Context, batch []T)) *Gatherer[T] {
-	return &Gatherer[T]{do: do, lanes: lanes, most: most}
+// lanes at the same time. Before it takes fewer than were in the batch before, a lane
+// waits for the others, for as long as pause at most: they are on their way. do leaves
+// the result of each in the item itself; its context is nobody's, so it has to set a
+// limit of its own.
+func New[T any](lanes, most int, pause time.Duration, do func(ctx context.Context, batch []T)) *Gatherer[T] {
+	return &Gatherer[T]{do: do, lanes: lanes, most: most, pause: pause}
 }
 
 // Do returns when the item was in a batch that is done, or with the error of ctx
@@ -44,6 +50,10 @@ func (g *Gatherer[T]) Do(ctx context.Context, item T) error {
 	e := &entry[T]{item: item, done: make(chan struct{})}
 	g.mu.Lock()
 	g.waiting = append(g.waiting, e)
+	if g.enough != nil && len(g.waiting) >= g.last {
+		close(g.enough)
+		g.enough = nil
+	}
 	leads := g.busy < g.lanes
 	if leads {
 		g.busy++
@@ -54,8 +64,8 @@ func (g *Gatherer[T]) Do(ctx context.Context, item T) error {
 	if free := context.WithoutCancel(ctx); leads {
 		if batch := g.next(); batch != nil { // else another lane took it
 			g.work(free, batch)
-			if batch := g.next(); batch != nil {
-				go g.workOn(free, batch)
+			if !g.closed() {
+				go g.workOn(free)
 			}
 		}
 	}
@@ -71,11 +81,29 @@ func (g *Gatherer[T]) Do(ctx context.Context, item T) error {
 func (g *Gatherer[T]) next() []*entry[T] {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	if g.pause > 0 && len(g.waiting) > 0 && len(g.waiting) < g.last {
+		if g.enough != nil { // another lane will take them
+			g.busy--
+			return nil
+		}
+		enough := make(chan struct{})
+		g.enough = enough
+		g.mu.Unlock()
+		select {
+		case <-enough:
+		case <-time.After(g.pause):
+		}
+		g.mu.Lock()
+		if g.enough == enough {
+			g.enough = nil
+		}
+	}
 	n := min(len(g.waiting), g.most)
 	if n == 0 {
 		g.busy--
 		return nil
 	}
+	g.last = n
 	batch := g.waiting[:n:n]
 	if g.waiting = g.waiting[n:]; len(g.waiting) == 0 {
 		g.waiting = nil // or its array would grow for ever
@@ -83,10 +111,20 @@ func (g *Gatherer[T]) next() []*entry[T] {
 	return batch
 }
 
-func (g *Gatherer[T]) workOn(ctx context.Context, batch []*entry[T]) {
-	for batch != nil {
+// closed closes the lane if nothing waits.
+func (g *Gatherer[T]) closed() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if len(g.waiting) > 0 {
+		return false
+	}
+	g.busy--
+	return true
+}
+
+func (g *Gatherer[T]) workOn(ctx context.Context) {
+	for batch := g.next(); batch != nil; batch = g.next() {
 		g.work(ctx, batch)
-		batch = g.next()
 	}
 }
 

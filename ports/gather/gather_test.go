@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 )
 
 // What comes while a batch is under way goes together in the next ones, which
@@ -18,7 +19,7 @@ func TestGathers(t *testing.T) {
 	var mu sync.Mutex
 	var sizes []int
 	seen := map[int]int{}
-	g := New(1, most, func(_ context.Context, batch []*int) {
+	g := New(1, most, 0, func(_ context.Context, batch []*int) {
 		mu.Lock()
 		first := len(sizes) == 0
 		sizes = append(sizes, len(batch))
@@ -65,7 +66,7 @@ func TestGathers(t *testing.T) {
 func TestLeaves(t *testing.T) {
 	t.Parallel()
 	begun, release, done := make(chan struct{}), make(chan struct{}), make(chan string, 3)
-	g := New(1, 8, func(_ context.Context, batch []string) {
+	g := New(1, 8, 0, func(_ context.Context, batch []string) {
 		if batch[0] == "first" {
 			close(begun)
 			<-release
@@ -102,7 +103,7 @@ func TestLeaves(t *testing.T) {
 // A panic is an error for its batch, and nobody after it is kept waiting.
 func TestPanic(t *testing.T) {
 	t.Parallel()
-	g := New(1, 8, func(_ context.Context, batch []string) {
+	g := New(1, 8, 0, func(_ context.Context, batch []string) {
 		if batch[0] == "bad" {
 			panic("it is bad")
 		}
@@ -112,5 +113,61 @@ func TestPanic(t *testing.T) {
 	}
 	if err := g.Do(t.Context(), "good"); err != nil {
 		t.Errorf("after it: %v", err)
+	}
+}
+
+// As many as came together are waited for, but no longer than the pause.
+func TestWaitsForCompany(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		pause time.Duration
+		come  int // how many come after a batch of three
+		want  []int
+	}{
+		"all come again": {time.Hour, 3, []int{1, 3, 3}},
+		"one comes":      {time.Millisecond, 1, []int{1, 3, 1}},
+		"nobody waits":   {0, 1, []int{1, 3, 1}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			begun, release := make(chan struct{}), make(chan struct{})
+			var sizes []int
+			g := New(1, 8, c.pause, func(_ context.Context, batch []string) {
+				if batch[0] == "first" {
+					close(begun)
+					<-release
+				}
+				sizes = append(sizes, len(batch)) // one lane: never two at once
+			})
+			var wg sync.WaitGroup
+			do := func(item string) {
+				wg.Go(func() {
+					if err := g.Do(t.Context(), item); err != nil {
+						t.Error(err)
+					}
+				})
+			}
+			do("first")
+			<-begun
+			for range 3 {
+				do("company")
+			}
+			for waiting := 0; waiting < 3; {
+				g.mu.Lock()
+				waiting = len(g.waiting)
+				g.mu.Unlock()
+			}
+			close(release)
+			wg.Wait()
+			for range c.come {
+				do("later")
+			}
+			wg.Wait()
+			g.mu.Lock() // the lane is closed after the last answer
+			defer g.mu.Unlock()
+			if !slices.Equal(sizes, c.want) {
+				t.Errorf("batches of %v, not %v", sizes, c.want)
+			}
+		})
 	}
 }
