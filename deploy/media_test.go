@@ -517,7 +517,8 @@ func TestAPI(t *testing.T) {
 			{"API, anonymous", "/api/v1.0/users/me/", nil, 401},
 			{"forged scheme", "/api/v1.0/users/me/", http.Header{"Cookie": session["Cookie"], "X-Forwarded-Proto": {"http"}}, 200},
 			{"external API", "/external-api/v1.0/rooms/", nil, 404},
-			{"admin", "/admin", nil, 404},
+			{"admin", "/admin", nil, 301},
+			{"login to the admin", "/admin/login/", nil, 200},
 			{"static files", "/static/x.css", nil, 404},
 			{"keys", "/jwks", nil, 500}, // none is configured
 			{"heartbeat", "/__heartbeat__", nil, 200},
@@ -533,6 +534,16 @@ func TestAPI(t *testing.T) {
 				}
 			})
 		}
+		t.Run("style of the admin", func(t *testing.T) {
+			page := s.get(t, account{}, "/admin/login/", nil)
+			style := regexp.MustCompile(`href="(/static/[^"]+\.css)"`).FindSubmatch(page.Body)
+			if style == nil {
+				t.Fatalf("the login has no style: %.300s", page.Body)
+			}
+			if got := s.get(t, account{}, string(style[1]), nil); got.Status != http.StatusOK || !strings.HasPrefix(got.Header.Get("Content-Type"), "text/css") {
+				t.Errorf("%s: %d", style[1], got.Status)
+			}
+		})
 		t.Run("the rest is the front end's", func(t *testing.T) {
 			for _, target := range []string{"/", "/administrator", "/apis/", "/room-name"} {
 				if got := s.get(t, account{}, target, nil); got.Status != http.StatusNotFound || got.Header.Get("X-Request-Id") != "" {
