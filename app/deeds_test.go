@@ -2,6 +2,7 @@ package app_test
 
 import (
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -219,5 +220,52 @@ func TestDownloadsAreKeptAtTheEnd(t *testing.T) {
 	}
 	if got := n.count(t, `SELECT count(*) FROM meetd.audit_event WHERE action = 'recording_downloaded'`); got != 1 {
 		t.Errorf("%d downloads are written down", got)
+	}
+}
+
+// Roles that the administration gives are in the trail as those that the API gives;
+// teams have names, which events have not.
+func TestDeedsOfTheAdministration(t *testing.T) {
+	t.Parallel()
+	s := startService(t, map[string]string{"MEETD_JOB_WORKERS": "0"})
+	root, ada, bob := s.root(t, "root"), s.login(t, "ada"), s.login(t, "bob")
+	room, film := s.room(t, ada), s.recording(t, screen, "saved", roles{ada: "owner"})
+	names := map[string]string{root.ID.String(): "root", ada.ID.String(): "ada", bob.ID.String(): "bob", room.String(): "room", film.String(): "film"}
+	access := s1(t, s, `SELECT id::text FROM meet_resource_access WHERE resource_id = $1`, room)
+	share := s1(t, s, `SELECT id::text FROM meet_recording_access WHERE recording_id = $1`, film)
+	roomPath, filmPath := "/admin/core/room/"+room.String()+"/change/", "/admin/core/recording/"+film.String()+"/change/"
+	form := func(pairs ...string) url.Values {
+		f := url.Values{"name": {s1(t, s, `SELECT name FROM meet_room WHERE resource_id = $1`, room)}, "access_level": {"restricted"}, "configuration": {"{}"}, "external_process_id": {""}}
+		for i := 0; i < len(pairs); i += 2 {
+			f.Set(pairs[i], pairs[i+1])
+		}
+		return f
+	}
+	for _, d := range []struct {
+		name, path string
+		form       url.Values
+		want       []string
+	}{
+		{"nothing", roomPath, form(), nil},
+		{"the last owner of a room", roomPath, form("role-"+access, "member"), nil},
+		{"another owner of a room", roomPath, form("role-"+access, "member", "new-0-user", "bob@example.org", "new-0-role", "owner"), []string{
+			"admin_changed root room accesses=2 model=core.room", "role_changed root ada from=owner room=room to=member", "role_given root bob room=room to=owner",
+		}},
+		{"a role on a room", roomPath, form("remove-"+access, "on"), []string{
+			"admin_changed root room accesses=1 model=core.room", "role_taken root ada from=member room=room",
+		}},
+		{"roles on a recording", filmPath, form("role-"+share, "administrator", "new-0-user", "bob@example.org", "new-0-role", "owner"), []string{
+			"admin_changed root film accesses=2 model=core.recording", "role_changed root ada from=owner recording=film to=administrator", "role_given root bob recording=film to=owner",
+		}},
+		{"a team on a recording", filmPath, form("new-0-team", "legal", "new-0-role", "member"), []string{"admin_changed root film accesses=1 model=core.recording"}},
+		{"a role on a recording", filmPath, form("remove-"+share, "on"), []string{
+			"admin_changed root film accesses=1 model=core.recording", "role_taken root ada from=administrator recording=film",
+		}},
+	} {
+		before := len(s.deeds(t, nil))
+		s.submit(t, root, d.path, d.form)
+		if diff := cmp.Diff(d.want, append([]string(nil), s.deeds(t, names)[before:]...)); diff != "" {
+			t.Errorf("%s: (-want +got)\n%s", d.name, diff)
+		}
 	}
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"meetd/domain/access"
 	"meetd/domain/fault"
 	"meetd/domain/recording"
 	"meetd/domain/room"
@@ -147,7 +148,7 @@ func (s *Service) changeShares(ctx context.Context, r ports.Repos, id uuid.UUID,
 		role, given := a.Roles[x.ID]
 		switch {
 		case a.Remove[x.ID]:
-			parts = append(parts, part{verb: "deleted", model: recordingAccess, name: x.Name + " (" + string(x.Role) + ")"})
+			parts = append(parts, gave(recordingAccess, x.Name, x.User, x.Role, access.None))
 			if err := r.Admin.Shares.Delete(ctx, x.ID); err != nil {
 				return nil, err
 			}
@@ -155,8 +156,8 @@ func (s *Service) changeShares(ctx context.Context, r ports.Repos, id uuid.UUID,
 		case given && !role.Valid():
 			errs.add("accesses", "Select a role of the list.")
 		case given && role != x.Role:
+			parts = append(parts, gave(recordingAccess, x.Name, x.User, x.Role, role))
 			x.Role = role
-			parts = append(parts, part{verb: "changed", model: recordingAccess, name: x.Name + " (" + string(role) + ")", fields: []string{"Role"}})
 			if err := r.Admin.Shares.Save(ctx, x, s.Now()); err != nil {
 				return nil, err
 			}
@@ -199,7 +200,7 @@ func (s *Service) changeShares(ctx context.Context, r ports.Repos, id uuid.UUID,
 		if err := r.Admin.Shares.Save(ctx, x, s.Now()); err != nil {
 			return nil, err
 		}
-		parts = append(parts, part{verb: "added", model: recordingAccess, name: x.Name + " (" + string(x.Role) + ")"})
+		parts = append(parts, gave(recordingAccess, x.Name, x.User, access.None, x.Role))
 	}
 	return parts, nil
 }

@@ -210,7 +210,7 @@ func (s *Service) AddRoom(ctx context.Context, o user.Operator, f RoomForm) (id 
 					return named(err)
 				}
 			}
-			d.parts = append(d.parts, part{verb: "added", model: roomAccess, name: w.User.MailName() + " (" + string(w.Role) + ")"})
+			d.parts = append(d.parts, gave(roomAccess, w.User.MailName(), w.UserID, access.None, w.Role))
 		}
 		return s.record(ctx, r, o, d)
 	})
@@ -305,14 +305,13 @@ func (s *Service) changeAccesses(ctx context.Context, r ports.Repos, id uuid.UUI
 	there := map[uuid.UUID]bool{}
 	for _, m := range all[id] {
 		there[m.UserID] = true
-		name := m.User.MailName() + " (" + string(m.Role) + ")"
 		if m.Role == access.Owner {
 			before++
 		}
 		role, given := a.Roles[m.ID]
 		switch {
 		case a.Remove[m.ID]:
-			parts = append(parts, part{verb: "deleted", model: roomAccess, name: name})
+			parts = append(parts, gave(roomAccess, m.User.MailName(), m.UserID, m.Role, access.None))
 			if err := r.Accesses.Delete(ctx, m.ID); err != nil {
 				return nil, err
 			}
@@ -320,8 +319,8 @@ func (s *Service) changeAccesses(ctx context.Context, r ports.Repos, id uuid.UUI
 		case given && !role.Valid():
 			errs.add("accesses", "Select a role of the list.")
 		case given && role != m.Role:
+			parts = append(parts, gave(roomAccess, m.User.MailName(), m.UserID, m.Role, role))
 			m.Role = role
-			parts = append(parts, part{verb: "changed", model: roomAccess, name: m.User.MailName() + " (" + string(role) + ")", fields: []string{"Role"}})
 			if err := r.Accesses.Save(ctx, m.RoomAccess, s.Now()); err != nil {
 				return nil, err
 			}
@@ -346,7 +345,7 @@ func (s *Service) changeAccesses(ctx context.Context, r ports.Repos, id uuid.UUI
 		if w.Role == access.Owner {
 			after++
 		}
-		parts = append(parts, part{verb: "added", model: roomAccess, name: w.User.MailName() + " (" + string(w.Role) + ")"})
+		parts = append(parts, gave(roomAccess, w.User.MailName(), w.UserID, access.None, w.Role))
 	}
 	if before > 0 && after == 0 {
 		return nil, fault.New(fault.Forbidden, "room_last_owner")

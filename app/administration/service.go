@@ -1,6 +1,7 @@
 package administration
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"meetd/domain/access"
 	"meetd/domain/audit"
 	"meetd/domain/fault"
 	"meetd/domain/recording"
@@ -144,12 +146,29 @@ type deed struct {
 	audit  map[string]string
 }
 
-// part is a change of something that belongs to the object.
+// part is a change of a role on the object.
 type part struct {
-	verb   string // added, changed, deleted
-	model  string // as Django names it in sentences
-	name   string
-	fields []string
+	verb     string // added, changed, deleted
+	model    string // as Django names it in sentences
+	name     string
+	fields   []string
+	account  uuid.UUID // whose role; uuid.Nil: that of a team
+	from, to access.Role
+}
+
+// gave is the part in which somebody, or a team, got another role; access.None is no
+// role.
+func gave(model, name string, account uuid.UUID, from, to access.Role) part {
+	p := part{model: model, name: name + " (" + string(cmp.Or(to, from)) + ")", account: account, from: from, to: to}
+	switch {
+	case from == access.None:
+		p.verb = "added"
+	case to == access.None:
+		p.verb = "deleted"
+	default:
+		p.verb, p.fields = "changed", []string{"Role"}
+	}
+	return p
 }
 
 // empty reports that nothing was changed.
@@ -209,7 +228,22 @@ func (s *Service) record(ctx context.Context, r ports.Repos, o user.Operator, d 
 	for k, v := range d.audit {
 		details[k] = v
 	}
-	return r.Audit.Record(ctx, audit.Event{At: now, Action: actions[d.flag], Actor: o.ID, Subject: d.id.String(), Details: details})
+	if err := r.Audit.Record(ctx, audit.Event{At: now, Action: actions[d.flag], Actor: o.ID, Subject: d.id.String(), Details: details}); err != nil {
+		return err
+	}
+	on := audit.OnRoom
+	if d.model == user.RecordingModel {
+		on = audit.OnRecording
+	}
+	for _, p := range d.parts {
+		if p.account == uuid.Nil { // a team has a name, and events have none
+			continue
+		}
+		if err := r.Audit.Record(ctx, audit.GaveRole(now, o.ID, p.account, on, d.id, string(p.from), string(p.to))); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Log lists what the administration changed.

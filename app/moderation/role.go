@@ -92,6 +92,6 @@ func (s *Service) assign(ctx context.Context, u *user.User, wish ports.RoomAcces
 		if err := r.Accesses.Save(ctx, wish, s.Now()); err != nil {
 			return err
 		}
-		return r.Audit.Record(ctx, audit.GaveRole(s.Now(), u.ID, wish.UserID, wish.RoomID, string(old.Role), string(wish.Role)))
+		return r.Audit.Record(ctx, audit.GaveRole(s.Now(), u.ID, wish.UserID, audit.OnRoom, wish.RoomID, string(old.Role), string(wish.Role)))
 	})
 }

@@ -229,7 +229,7 @@ func (e *erasing) handOver(ctx context.Context, a ports.RoomAccess) error {
 	if err := e.Accesses.Save(ctx, a, e.Now()); err != nil {
 		return err
 	}
-	return e.Audit.Record(ctx, audit.GaveRole(e.Now(), uuid.Nil, a.UserID, a.RoomID, string(from), string(access.Owner)))
+	return e.Audit.Record(ctx, audit.GaveRole(e.Now(), uuid.Nil, a.UserID, audit.OnRoom, a.RoomID, string(from), string(access.Owner)))
 }
 
 // decideRecordings tells which recordings are deleted.

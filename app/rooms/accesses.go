@@ -71,7 +71,7 @@ func (s *Service) Grant(ctx context.Context, u *user.User, a ports.RoomAccess) (
 		if err := r.Accesses.Save(ctx, a, s.Now()); err != nil {
 			return err
 		}
-		return r.Audit.Record(ctx, audit.GaveRole(s.Now(), u.ID, a.UserID, a.RoomID, "", string(a.Role)))
+		return r.Audit.Record(ctx, audit.GaveRole(s.Now(), u.ID, a.UserID, audit.OnRoom, a.RoomID, "", string(a.Role)))
 	})
 	var f *fault.Error
 	if errors.As(err, &f) && f.Code == "room_access_twice" {
@@ -100,7 +100,7 @@ func (s *Service) ChangeRole(ctx context.Context, u *user.User, a ports.RoomAcce
 		if err := r.Accesses.Save(ctx, a, s.Now()); err != nil {
 			return err
 		}
-		return r.Audit.Record(ctx, audit.GaveRole(s.Now(), u.ID, a.UserID, a.RoomID, string(from), string(to)))
+		return r.Audit.Record(ctx, audit.GaveRole(s.Now(), u.ID, a.UserID, audit.OnRoom, a.RoomID, string(from), string(to)))
 	})
 	return a, err
 }
@@ -124,7 +124,7 @@ func (s *Service) Revoke(ctx context.Context, u *user.User, id uuid.UUID) error 
 		if err := r.Accesses.Delete(ctx, id); err != nil {
 			return err
 		}
-		return r.Audit.Record(ctx, audit.GaveRole(s.Now(), u.ID, a.UserID, a.RoomID, string(a.Role), ""))
+		return r.Audit.Record(ctx, audit.GaveRole(s.Now(), u.ID, a.UserID, audit.OnRoom, a.RoomID, string(a.Role), ""))
 	})
 }
 

@@ -38,7 +38,7 @@ const (
 	GuestRefused       Action = "guest_refused"
 	ParticipantRemoved Action = "participant_removed" // from the meeting
 
-	RoleGiven   Action = "role_given" // on a room
+	RoleGiven   Action = "role_given" // on a room or a recording
 	RoleChanged Action = "role_changed"
 	RoleTaken   Action = "role_taken"
 

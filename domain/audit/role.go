@@ -6,10 +6,16 @@ import (
 	"github.com/google/uuid"
 )
 
-// GaveRole is that actor gave somebody another role on a room; the empty role is
-// none.
-func GaveRole(at time.Time, actor, account, room uuid.UUID, from, to string) Event {
-	e := Event{At: at, Action: RoleChanged, Actor: actor, Subject: account.String(), Details: map[string]string{"room": room.String()}}
+// What a role may be on.
+const (
+	OnRoom      = "room"
+	OnRecording = "recording"
+)
+
+// GaveRole is that actor gave somebody another role on something, which is a kind
+// of the above; the empty role is none.
+func GaveRole(at time.Time, actor, account uuid.UUID, kind string, id uuid.UUID, from, to string) Event {
+	e := Event{At: at, Action: RoleChanged, Actor: actor, Subject: account.String(), Details: map[string]string{kind: id.String()}}
 	switch "" {
 	case from:
 		e.Action = RoleGiven
