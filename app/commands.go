@@ -5,9 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"time"
 
+	"meetd/adapters/jobs"
 	"meetd/adapters/postgres"
+	"meetd/adapters/s3"
 	"meetd/app/accounts"
 	"meetd/app/merge"
 	"meetd/domain/fault"
@@ -56,6 +59,29 @@ func withMerges(ctx context.Context, c *Config, now func() time.Time, do func(*m
 	return do(&merge.Service{Accounts: postgres.Merges{Pool: pool}, Audit: store.Repos().Audit, Now: now})
 }
 
+// withStore reaches the database and the bucket for a command. Jobs are noted, for
+// the service to work on.
+func withStore(ctx context.Context, c *Config, now func() time.Time, do func(*postgres.Store, *s3.Bucket) error) error {
+	pool, err := openPool(ctx, c.Database)
+	if err != nil {
+		return err
+	}
+	defer pool.Close()
+	bucket, err := commandBucket(ctx, c.S3, now)
+	if err != nil {
+		return err
+	}
+	_, targets, err := newWebhooks(c.Outgoing, nil, now)
+	if err != nil {
+		return err
+	}
+	queue, err := jobs.New(pool, jobs.Config{Reconcile: c.Recording.ReconcilePeriod, Targets: targets}, jobs.Services{}, slog.New(slog.DiscardHandler))
+	if err != nil {
+		return err
+	}
+	return do(&postgres.Store{Pool: pool, Outbox: queue.Outbox}, bucket)
+}
+
 // EndSessions ends all sessions of the account with this id, subject or e-mail
 // and tells how many there were.
 func EndSessions(ctx context.Context, c *Config, who string, now func() time.Time) (int64, error) {
@@ -66,11 +92,16 @@ func EndSessions(ctx context.Context, c *Config, who string, now func() time.Tim
 	defer pool.Close()
 	svc := &accounts.Service{Store: &postgres.Store{Pool: pool}, Now: now}
 	n, err := svc.EndSessions(ctx, who)
+	return n, whoFault(err, who)
+}
+
+// whoFault explains which account could not be found.
+func whoFault(err error, who string) error {
 	switch {
 	case errors.Is(err, fault.NotFound):
-		return 0, fmt.Errorf("no account has the id, subject or e-mail %q", who)
+		return fmt.Errorf("no account has the id, subject or e-mail %q", who)
 	case errors.Is(err, fault.Conflict):
-		return 0, fmt.Errorf("several accounts share the e-mail %q: name one by its id or subject", who)
+		return fmt.Errorf("several accounts share the e-mail %q: name one by its id or subject", who)
 	}
-	return n, err
+	return err
 }

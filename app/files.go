@@ -4,11 +4,10 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"log/slog"
 	"time"
 
-	"meetd/adapters/jobs"
 	"meetd/adapters/postgres"
+	"meetd/adapters/s3"
 	"meetd/app/files"
 )
 
@@ -39,19 +38,7 @@ func tell(w io.Writer, err error, format string, args ...any) error {
 }
 
 func withFiles(ctx context.Context, c *Config, now func() time.Time, do func(*files.Service) error) error {
-	log := slog.New(slog.DiscardHandler)
-	pool, err := openPool(ctx, c.Database)
-	if err != nil {
-		return err
-	}
-	defer pool.Close()
-	bucket, err := commandBucket(ctx, c.S3, now)
-	if err != nil {
-		return err
-	}
-	queue, err := jobs.New(pool, jobs.Config{Reconcile: c.Recording.ReconcilePeriod}, jobs.Services{}, log)
-	if err != nil {
-		return err
-	}
-	return do(&files.Service{Store: &postgres.Store{Pool: pool, Outbox: queue.Outbox}, Objects: bucket, Config: c.Files, Now: now})
+	return withStore(ctx, c, now, func(store *postgres.Store, bucket *s3.Bucket) error {
+		return do(&files.Service{Store: store, Objects: bucket, Config: c.Files, Now: now})
+	})
 }

@@ -14,8 +14,8 @@ import (
 
 	"github.com/google/uuid"
 
-	"meetd/adapters/jobs"
 	"meetd/adapters/postgres"
+	"meetd/adapters/s3"
 	"meetd/app/person"
 	"meetd/app/recordings"
 	"meetd/domain/fault"
@@ -138,50 +138,24 @@ func writeJSON(w io.Writer, v any) error {
 	return nil
 }
 
-// personFault explains which account could not be found.
+// personFault explains what kept somebody from being found or erased.
 func personFault(err error, who string) error {
 	var f *fault.Error
-	switch {
-	case errors.As(err, &f) && f.Code == "person_busy":
+	if errors.As(err, &f) && f.Code == "person_busy" {
 		return errors.New("others keep changing what the account has; try again in a moment")
-	case errors.Is(err, fault.NotFound):
-		return fmt.Errorf("no account has the id, subject or e-mail %q", who)
-	case errors.Is(err, fault.Conflict):
-		return fmt.Errorf("several accounts share the e-mail %q: name one by its id or subject", who)
 	}
-	return err
+	return whoFault(err, who)
 }
 
 func withPeople(ctx context.Context, c *Config, now func() time.Time, do func(*person.Service) error) error {
-	log := slog.New(slog.DiscardHandler)
-	pool, err := openPool(ctx, c.Database)
-	if err != nil {
-		return err
-	}
-	defer pool.Close()
-	creds, err := storeKeys(ctx, c.S3, now, os.ReadFile, log)
-	if err != nil {
-		return err
-	}
-	bucket, err := newBucket(c.S3, creds, nil, now)
-	if err != nil {
-		return err
-	}
-	_, targets, err := newWebhooks(c.Outgoing, nil, now)
-	if err != nil {
-		return err
-	}
-	queue, err := jobs.New(pool, jobs.Config{Reconcile: c.Recording.ReconcilePeriod, Targets: targets}, jobs.Services{}, log)
-	if err != nil {
-		return err
-	}
-	store := &postgres.Store{Pool: pool, Outbox: queue.Outbox}
-	recordingSvc := &recordings.Service{
-		Store: store, Now: now, NewID: uuid.New, Log: log,
-		Config: recordings.Config{Folder: c.Recording.OutputFolder, Announce: c.Outgoing.Wanted()},
-	}
-	return do(&person.Service{
-		Store: store, Objects: bucket, Now: now, RemoveRecordings: recordingSvc.RemoveErased,
-		Config: person.Config{Folder: c.Recording.OutputFolder, MetadataFolder: c.Recording.MetadataFolder, Files: c.Files.Folders},
+	return withStore(ctx, c, now, func(store *postgres.Store, bucket *s3.Bucket) error {
+		recordingSvc := &recordings.Service{
+			Store: store, Now: now, NewID: uuid.New, Log: slog.New(slog.DiscardHandler),
+			Config: recordings.Config{Folder: c.Recording.OutputFolder, Announce: c.Outgoing.Wanted()},
+		}
+		return do(&person.Service{
+			Store: store, Objects: bucket, Now: now, RemoveRecordings: recordingSvc.RemoveErased,
+			Config: person.Config{Folder: c.Recording.OutputFolder, MetadataFolder: c.Recording.MetadataFolder, Files: c.Files.Folders},
+		})
 	})
 }

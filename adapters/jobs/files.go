@@ -2,6 +2,7 @@ package jobs
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/google/uuid"
@@ -51,9 +52,7 @@ type purgeFiles struct {
 func (w *purgeFiles) Timeout(*river.Job[purgeFilesArgs]) time.Duration { return 50 * time.Minute }
 
 func (w *purgeFiles) Work(ctx context.Context, _ *river.Job[purgeFilesArgs]) error {
-	if _, err := w.svc.CleanPending(ctx, pendingAge); err != nil {
-		return err
-	}
-	_, err := w.svc.Purge(ctx)
-	return err
+	_, pending := w.svc.CleanPending(ctx, pendingAge)
+	_, trash := w.svc.Purge(ctx) // notes jobs for what the store has just not deleted
+	return errors.Join(pending, trash)
 }

@@ -2,12 +2,16 @@ package oidc
 
 import (
 	"context"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/rsa"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/go-jose/go-jose/v4"
@@ -67,14 +71,15 @@ func fits(key jose.JSONWebKey, algorithm string) bool {
 	if key.Algorithm != "" {
 		return key.Algorithm == algorithm
 	}
-	kind := fmt.Sprintf("%T", key.Key)
-	switch algorithm[:2] {
-	case "RS", "PS":
-		return strings.Contains(kind, "rsa.")
-	case "ES":
-		return strings.Contains(kind, "ecdsa.")
+	switch key.Key.(type) {
+	case *rsa.PublicKey:
+		return strings.HasPrefix(algorithm, "RS") || strings.HasPrefix(algorithm, "PS")
+	case *ecdsa.PublicKey:
+		return strings.HasPrefix(algorithm, "ES")
+	case ed25519.PublicKey:
+		return strings.HasPrefix(algorithm, "Ed")
 	}
-	return strings.Contains(kind, "ed25519.")
+	return false
 }
 
 // compare finds what the discovery document says otherwise than the settings.
@@ -111,11 +116,11 @@ func (p *Provider) compare(ctx context.Context) ([]string, error) {
 		{"OIDC_OP_USER_ENDPOINT", p.c.UserInfoURL, doc.UserInfo},
 		{"OIDC_OP_JWKS_ENDPOINT", p.c.JWKSURL, doc.JWKS},
 	} {
-		if path, ok := samePath(d.ours, d.theirs); d.theirs != "" && !ok {
-			out = append(out, fmt.Sprintf("%s is %s here, but the provider says %s", d.name, path, d.theirs))
+		if d.theirs != "" && !samePath(d.ours, d.theirs) {
+			out = append(out, fmt.Sprintf("%s is %s here, but the provider says %s", d.name, d.ours, d.theirs))
 		}
 	}
-	if len(doc.Algorithms) > 0 && !strings.Contains(" "+strings.Join(doc.Algorithms, " ")+" ", " "+p.c.Algorithm+" ") {
+	if len(doc.Algorithms) > 0 && !slices.Contains(doc.Algorithms, p.c.Algorithm) {
 		out = append(out, fmt.Sprintf("OIDC_RP_SIGN_ALGO is %s, but the provider signs with %s", p.c.Algorithm, strings.Join(doc.Algorithms, ", ")))
 	}
 	return out, nil
@@ -123,11 +128,8 @@ func (p *Provider) compare(ctx context.Context) ([]string, error) {
 
 // samePath tells whether two addresses lead to the same path: inside of a network
 // the provider may have another name.
-func samePath(ours, theirs string) (string, bool) {
+func samePath(ours, theirs string) bool {
 	a, errA := url.Parse(ours)
 	b, errB := url.Parse(theirs)
-	if errA != nil || errB != nil {
-		return ours, ours == theirs
-	}
-	return ours, strings.TrimSuffix(a.Path, "/") == strings.TrimSuffix(b.Path, "/")
+	return errA == nil && errB == nil && strings.TrimSuffix(a.Path, "/") == strings.TrimSuffix(b.Path, "/")
 }

@@ -46,6 +46,7 @@ func (o Outside) get(ctx context.Context, method, address string, headers ...str
 	for i := 0; i+1 < len(headers); i += 2 {
 		if headers[i] == "Host" {
 			req.Host = headers[i+1]
+			continue
 		}
 		req.Header.Set(headers[i], headers[i+1])
 	}

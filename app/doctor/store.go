@@ -36,7 +36,12 @@ func AskStore(b Bucket, client *http.Client, key string, now func() time.Time) P
 		if put.status != http.StatusOK {
 			return "", fmt.Errorf("the store refuses to write (%d %s); look at AWS_STORAGE_BUCKET_NAME, AWS_S3_REGION_NAME and the keys: they need GetObject, PutObject and DeleteObject", put.status, put.code())
 		}
-		defer func() { _ = b.Delete(context.WithoutCancel(ctx), key) }()
+		deleted := false
+		defer func() {
+			if !deleted {
+				_ = b.Delete(context.WithoutCancel(ctx), key)
+			}
+		}()
 		if !put.date.IsZero() {
 			if err := sameTime(put.date.Add(time.Second), asked, now().Sub(asked)+2*time.Second); err != nil {
 				return "", fmt.Errorf("the store: %w", err)
@@ -61,6 +66,7 @@ func AskStore(b Bucket, client *http.Client, key string, now func() time.Time) P
 				return "", fmt.Errorf("everybody can %s without a signature; take the public policy off the bucket", what)
 			}
 		}
+		deleted = true
 		if err := b.Delete(ctx, key); err != nil {
 			return "", fmt.Errorf("%w; the keys need DeleteObject", err)
 		}

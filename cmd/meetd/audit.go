@@ -39,7 +39,7 @@ func auditTrail(ctx context.Context, c *app.Config, args []string, stdout, stder
 }
 
 func auditVerify(ctx context.Context, c *app.Config, args []string, stdout, stderr io.Writer) error {
-	set := withUsage("meetd audit verify", auditUsage, stderr)
+	set := withUsage("audit verify", auditUsage)
 	expected := set.String("expect", "", "`hash` that verify printed before; the chain must hold it")
 	if err := parse(set, args, stderr); err != nil {
 		return err
@@ -48,7 +48,7 @@ func auditVerify(ctx context.Context, c *app.Config, args []string, stdout, stde
 }
 
 func auditExport(ctx context.Context, c *app.Config, args []string, stdout, stderr io.Writer) error {
-	set := withUsage("meetd audit export", auditUsage, stderr)
+	set := withUsage("audit export", auditUsage)
 	var o app.AuditExport
 	set.StringVar(&o.Since, "since", "", "from this `time` on, as 2026-01-31T00:00:00Z")
 	set.StringVar(&o.Until, "until", "", "before this `time`")
@@ -63,14 +63,4 @@ func auditExport(ctx context.Context, c *app.Config, args []string, stdout, stde
 		return errUsage
 	}
 	return app.ExportAudit(ctx, c, o, stdout)
-}
-
-// withUsage makes the options of a command that explains more than them.
-func withUsage(name, usage string, stderr io.Writer) *flag.FlagSet {
-	set := flag.NewFlagSet(name, flag.ContinueOnError)
-	set.Usage = func() {
-		fmt.Fprint(stderr, usage) //nolint:errcheck // nobody is left to tell
-		set.PrintDefaults()
-	}
-	return set
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -15,14 +14,18 @@ import (
 	"meetd/app"
 )
 
+const holdUsage = `Usage: meetd hold RECORDING_ID --reason TEXT [--by TEXT]
+
+Nobody can delete a recording on legal hold: not its owners, not the deletion of its
+room, not its age. It can be downloaded as before, so not after it has expired.
+`
+
 // hold keeps a recording from being deleted.
 func hold(ctx context.Context, c *app.Config, args []string, stdout, stderr io.Writer) error {
-	set := flags("hold")
+	set := withUsage("hold", holdUsage)
 	reason := set.String("reason", "", "why, as `text`; it must be given")
 	by := set.String("by", operator(), "who says so, as `text`")
-	id, err := oneRecording(set, args, "meetd hold RECORDING_ID --reason TEXT [--by TEXT]", `Nobody can delete a recording on legal hold: not its owners, not the deletion of its
-room, not its age. It can be downloaded as before, so not after it has expired.
-`, stderr)
+	id, err := oneRecording(set, args, stderr)
 	if err != nil {
 		return err
 	}
@@ -38,8 +41,8 @@ room, not its age. It can be downloaded as before, so not after it has expired.
 
 // release ends a hold.
 func release(ctx context.Context, c *app.Config, args []string, stdout, stderr io.Writer) error {
-	set := flags("release")
-	id, err := oneRecording(set, args, "meetd release RECORDING_ID", "What has expired meanwhile is deleted within the hour.\n", stderr)
+	set := withUsage("release", "Usage: meetd release RECORDING_ID\n\nWhat has expired meanwhile is deleted within the hour.\n")
+	id, err := oneRecording(set, args, stderr)
 	if err != nil {
 		return err
 	}
@@ -57,30 +60,14 @@ func listHolds(ctx context.Context, c *app.Config, args []string, stdout, stderr
 	return app.ListHolds(ctx, c, time.Now, stdout)
 }
 
-// oneRecording reads the options of a command, and the id of a recording before or
-// behind them.
-func oneRecording(set *flag.FlagSet, args []string, usage, more string, stderr io.Writer) (uuid.UUID, error) {
-	set.SetOutput(stderr)
-	set.Usage = func() {
-		fmt.Fprintf(stderr, "Usage: %s\n\n%s", usage, more) //nolint:errcheck // nobody is left to tell
-		set.PrintDefaults()
-	}
-	text := ""
-	if len(args) > 0 && !strings.HasPrefix(args[0], "-") {
-		text, args = args[0], args[1:]
-	}
-	if err := set.Parse(args); err != nil {
-		if errors.Is(err, flag.ErrHelp) {
-			return uuid.Nil, err
-		}
-		return uuid.Nil, errUsage
-	}
-	rest := set.Args()
-	if text == "" && len(rest) > 0 {
-		text, rest = rest[0], rest[1:]
+// oneRecording is one, for the id of a recording.
+func oneRecording(set *flag.FlagSet, args []string, stderr io.Writer) (uuid.UUID, error) {
+	text, err := one(set, args, stderr)
+	if err != nil {
+		return uuid.Nil, err
 	}
 	id, err := uuid.Parse(text)
-	if err != nil || len(rest) > 0 {
+	if err != nil {
 		set.Usage()
 		return uuid.Nil, errUsage
 	}

@@ -29,14 +29,14 @@ func jobs(ctx context.Context, c *app.Config, args []string, stdout, stderr io.W
 		case "retry":
 			return retryJobs(ctx, c, args[1:], stdout, stderr)
 		case "cancel":
-			ids, err := jobIDs(jobFlags("meetd jobs cancel", stderr), args[1:], stderr)
+			ids, err := jobIDs(withUsage("jobs cancel", jobsUsage), args[1:], stderr)
 			if err != nil {
 				return err
 			}
 			return app.CancelJobs(ctx, c, ids, stdout)
 		}
 	}
-	set := jobFlags("meetd jobs", stderr)
+	set := withUsage("jobs", jobsUsage)
 	var o app.JobOptions
 	set.StringVar(&o.State, "state", "", "only jobs in this `STATE`; all for every job")
 	set.StringVar(&o.Kind, "kind", "", "only jobs of this `KIND`")
@@ -52,7 +52,7 @@ func jobs(ctx context.Context, c *app.Config, args []string, stdout, stderr io.W
 }
 
 func retryJobs(ctx context.Context, c *app.Config, args []string, stdout, stderr io.Writer) error {
-	set := jobFlags("meetd jobs retry", stderr)
+	set := withUsage("jobs retry", jobsUsage)
 	kind := set.String("kind", "", "all jobs of this `KIND` that were given up or wait for another try")
 	ids, err := jobIDs(set, args, stderr)
 	if err != nil {
@@ -61,19 +61,10 @@ func retryJobs(ctx context.Context, c *app.Config, args []string, stdout, stderr
 	return app.RetryJobs(ctx, c, *kind, ids, stdout)
 }
 
-func jobFlags(name string, stderr io.Writer) *flag.FlagSet {
-	set := flag.NewFlagSet(name, flag.ContinueOnError)
-	set.SetOutput(stderr)
-	set.Usage = func() {
-		fmt.Fprint(stderr, jobsUsage) //nolint:errcheck // nobody is left to tell
-		set.PrintDefaults()
-	}
-	return set
-}
-
 // jobIDs reads the options of a command, then the ids of jobs: some, or none where
 // a kind is given instead.
 func jobIDs(set *flag.FlagSet, args []string, stderr io.Writer) ([]int64, error) {
+	set.SetOutput(stderr)
 	if err := set.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
 			return nil, err

@@ -89,9 +89,14 @@ var errUsage = errors.New("wrong usage")
 
 // flags makes the options of a command, which explain themselves.
 func flags(command string) *flag.FlagSet {
+	return withUsage(command, fmt.Sprintf("Usage: meetd %s [OPTIONS]\n\n%s\n", command, purpose(command)))
+}
+
+// withUsage makes the options of a command that explains more than them.
+func withUsage(command, usage string) *flag.FlagSet {
 	set := flag.NewFlagSet("meetd "+command, flag.ContinueOnError)
 	set.Usage = func() {
-		fmt.Fprintf(set.Output(), "Usage: %s [OPTIONS]\n\n%s\n", set.Name(), purpose(command)) //nolint:errcheck // nobody is left to tell
+		fmt.Fprint(set.Output(), usage) //nolint:errcheck // nobody is left to tell
 		set.PrintDefaults()
 	}
 	return set
@@ -121,6 +126,31 @@ func parse(set *flag.FlagSet, args []string, stderr io.Writer) error {
 		return errUsage
 	}
 	return nil
+}
+
+// one reads the options of a command, and the one thing that it is about before or
+// behind them.
+func one(set *flag.FlagSet, args []string, stderr io.Writer) (string, error) {
+	set.SetOutput(stderr)
+	text := ""
+	if len(args) > 0 && !strings.HasPrefix(args[0], "-") {
+		text, args = args[0], args[1:]
+	}
+	if err := set.Parse(args); err != nil {
+		if errors.Is(err, flag.ErrHelp) {
+			return "", err
+		}
+		return "", errUsage
+	}
+	rest := set.Args()
+	if text == "" && len(rest) > 0 {
+		text, rest = rest[0], rest[1:]
+	}
+	if text == "" || len(rest) > 0 {
+		set.Usage()
+		return "", errUsage
+	}
+	return text, nil
 }
 
 func serve(ctx context.Context, c *app.Config, args []string, stdout, stderr io.Writer) error {

@@ -2,8 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"strconv"
@@ -33,19 +31,13 @@ func mergeUsers(ctx context.Context, c *app.Config, args []string, stdout, stder
 
 // unmergeUsers undoes it.
 func unmergeUsers(ctx context.Context, c *app.Config, args []string, stdout, stderr io.Writer) error {
-	set := flags("unmerge-users")
-	set.SetOutput(stderr)
-	set.Usage = func() {
-		fmt.Fprint(stderr, "Usage: meetd unmerge-users JOURNAL-ID\n\nThe merge tells the number of its journal at its end.\n") //nolint:errcheck // nobody is left to tell
+	set := withUsage("unmerge-users", "Usage: meetd unmerge-users JOURNAL-ID\n\nThe merge tells the number of its journal at its end.\n")
+	text, err := one(set, args, stderr)
+	if err != nil {
+		return err
 	}
-	if err := set.Parse(args); err != nil {
-		if errors.Is(err, flag.ErrHelp) {
-			return err
-		}
-		return errUsage
-	}
-	journal, err := strconv.ParseInt(set.Arg(0), 10, 64)
-	if err != nil || set.NArg() != 1 {
+	journal, err := strconv.ParseInt(text, 10, 64)
+	if err != nil {
 		set.Usage()
 		return errUsage
 	}

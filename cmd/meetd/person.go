@@ -2,11 +2,9 @@ package main
 
 import (
 	"context"
-	"errors"
 	"flag"
 	"fmt"
 	"io"
-	"strings"
 	"time"
 
 	"meetd/app"
@@ -44,10 +42,10 @@ func onePerson(ctx context.Context, c *app.Config, args []string, stdout, stderr
 }
 
 func personExport(ctx context.Context, c *app.Config, args []string, stdout, stderr io.Writer) error {
-	set := withUsage("meetd person export", personUsage, stderr)
+	set := withUsage("person export", personUsage)
 	folder := set.String("out", "", "new `folder`; else person- and the id, here")
 	objects := set.Bool("objects", false, "copy the recordings and files too")
-	who, err := whom(set, args, stderr)
+	who, err := one(set, args, stderr)
 	if err != nil {
 		return err
 	}
@@ -55,40 +53,16 @@ func personExport(ctx context.Context, c *app.Config, args []string, stdout, std
 }
 
 func personErase(ctx context.Context, c *app.Config, args []string, stdout, stderr io.Writer) error {
-	set := withUsage("meetd person erase", personUsage, stderr)
+	set := withUsage("person erase", personUsage)
 	var o app.EraseOptions
 	set.BoolVar(&o.DryRun, "dry-run", false, "tell what would be done; change nothing")
 	set.BoolVar(&o.ExceptHeld, "except-held", false, "leave recordings on legal hold where they are")
 	set.BoolVar(&o.Transfer, "transfer", false, "make the one who administers a room for longest its owner")
 	set.BoolVar(&o.DeleteShared, "delete-shared", false, "delete rooms that others administer or own recordings in, with all recordings")
 	asJSON := set.Bool("json", false, "report as JSON")
-	who, err := whom(set, args, stderr)
+	who, err := one(set, args, stderr)
 	if err != nil {
 		return err
 	}
 	return app.ErasePerson(ctx, c, who, o, *asJSON, time.Now, stdout)
-}
-
-// whom reads the options of a command, and who is meant before or behind them.
-func whom(set *flag.FlagSet, args []string, stderr io.Writer) (string, error) {
-	set.SetOutput(stderr)
-	who := ""
-	if len(args) > 0 && !strings.HasPrefix(args[0], "-") {
-		who, args = args[0], args[1:]
-	}
-	if err := set.Parse(args); err != nil {
-		if errors.Is(err, flag.ErrHelp) {
-			return "", err
-		}
-		return "", errUsage
-	}
-	rest := set.Args()
-	if who == "" && len(rest) > 0 {
-		who, rest = rest[0], rest[1:]
-	}
-	if who == "" || len(rest) > 0 {
-		set.Usage()
-		return "", errUsage
-	}
-	return who, nil
 }
