@@ -113,8 +113,9 @@ func testReconcile(t *testing.T, st storetest.Store) {
 		case empty:
 			st.Put(t, key, "video/mp4", nil)
 		}
-		// Only now it has been silent for long enough to be looked at.
-		s.exec(t, `UPDATE meet_recording SET updated_at = now() - interval '1 hour', worker_id = CASE WHEN $2 THEN worker_id END WHERE id = $1`, id, c.worker)
+		// Only now it has been silent for long enough to be looked at; not for longer,
+		// or a look that asked LiveKit before it knew this egress would have it forgotten.
+		s.exec(t, `UPDATE meet_recording SET updated_at = now() - interval '2 seconds', worker_id = CASE WHEN $2 THEN worker_id END WHERE id = $1`, id, c.worker)
 	}
 	for name, c := range cases {
 		eventually(t, name, func() bool { return s.status(t, ids[name]) == c.want })
@@ -157,7 +158,8 @@ func TestReconcileWithoutStore(t *testing.T) {
 		return []*lk.EgressInfo{{EgressId: "EG_" + done.String(), Status: lk.EgressStatus_EGRESS_COMPLETE}}, nil
 	}
 	live.mu.Unlock()
-	s.exec(t, `UPDATE meet_recording SET updated_at = now() - interval '1 hour'`)
+	// Due for those looks alone that begin after LiveKit knows the egress.
+	s.exec(t, `UPDATE meet_recording SET updated_at = now() - interval '1 second'`)
 	eventually(t, "the complete one is saved", func() bool { return s.status(t, done) == "saved" })
 	eventually(t, "the forgotten one is given up", func() bool { return s.status(t, forgotten) == "aborted" })
 }
