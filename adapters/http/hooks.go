@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/json"
+	"errors"
 	"mime"
 	"net/http"
 	"strings"
@@ -74,12 +75,11 @@ func (s *Server) storageHook(c echo.Context) error {
 		if err != nil || kind != "application/json" && !fromSNS(c.Request(), kind) {
 			return fault.About(fault.Invalid, "media_type", header)
 		}
-		if !json.Valid(body) {
-			return fault.About(fault.Invalid, "body_json", jsonFault(body))
-		}
 	}
 	outcome, err := s.Recordings.StorageHook(c.Request().Context(), body)
 	switch {
+	case len(body) > 0 && errors.Is(err, fault.Invalid) && !json.Valid(body):
+		return fault.About(fault.Invalid, "body_json", jsonFault(body))
 	case err != nil:
 		return err
 	case outcome == recordings.Ignored:

@@ -1,13 +1,13 @@
 package storageevent
 
 import (
-	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
-	"unicode/utf8"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 
 	"meetd/domain/fault"
 	"meetd/ports"
@@ -18,6 +18,11 @@ const (
 	maxRecords = 1000 // in one body
 	maxLogged  = 200  // bytes of what a stranger wrote that may come into the log
 )
+
+// lenient reads what a store means where its JSON is sloppy. The reader that does not
+// go through a body several times, as Go's does for types that read themselves, matters
+// here: storage events are what comes in floods.
+var lenient = json.JoinOptions(json.MatchCaseInsensitiveNames(true), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
 
 var tooMany = fmt.Sprintf("there are more than %d records", maxRecords)
 
@@ -43,7 +48,7 @@ func (p Parser) Parse(body []byte) ([]ports.StorageEvent, error) {
 type message struct {
 	Records list[record] // S3, its copies, and SQS and SNS as functions are given them
 
-	Messages json.RawMessage // SQS as its clients receive it
+	Messages jsontext.Value // SQS as its clients receive it
 
 	Type     text // SNS
 	TopicARN text `json:"TopicArn"`
@@ -51,7 +56,7 @@ type message struct {
 
 	Source     text // EventBridge
 	DetailType text `json:"detail-type"`
-	Detail     json.RawMessage
+	Detail     jsontext.Value
 
 	Event text // S3 and versitygw, testing
 }
@@ -89,7 +94,7 @@ func (r *reading) message(body []byte, depth int) error {
 		return malformed(fmt.Sprintf("there are more than %d envelopes inside each other", maxDepth))
 	}
 	var m message
-	if err := json.Unmarshal(body, &m); err != nil {
+	if err := json.Unmarshal(body, &m, lenient); err != nil {
 		return malformed(err.Error())
 	}
 	switch {
@@ -109,7 +114,7 @@ func (r *reading) message(body []byte, depth int) error {
 		return r.messages(m.Messages, depth)
 	case m.Source == "aws.s3":
 		var s subject
-		if err := json.Unmarshal(m.Detail, &s); err != nil {
+		if err := json.Unmarshal(m.Detail, &s, lenient); err != nil {
 			return malformed(err.Error())
 		}
 		return r.add(string(m.DetailType), &s, raw)
@@ -139,7 +144,7 @@ func (r *reading) records(records []record, depth int) error {
 
 func (r *reading) messages(body []byte, depth int) error {
 	var messages list[struct{ Body text }]
-	if err := json.Unmarshal(body, &messages); err != nil {
+	if err := json.Unmarshal(body, &messages, lenient); err != nil {
 		return malformed(err.Error())
 	}
 	if len(messages) == 0 {
@@ -175,48 +180,47 @@ func (r *reading) add(event string, s *subject, dialect Dialect) error {
 // text is a string of JSON; anything else, where nothing depends on it, is none.
 type text string
 
-// UnmarshalJSON takes any value.
-func (t *text) UnmarshalJSON(b []byte) error {
-	switch {
-	case len(b) < 2 || b[0] != '"':
-		*t = ""
-	case bytes.IndexByte(b, '\\') < 0 && utf8.Valid(b): // as nearly all are
-		*t = text(b[1 : len(b)-1])
-	default:
-		var s string
-		if err := json.Unmarshal(b, &s); err != nil {
-			return err
-		}
-		*t = text(s)
+// UnmarshalJSONFrom takes any value.
+func (t *text) UnmarshalJSONFrom(d *jsontext.Decoder) error {
+	*t = ""
+	if d.PeekKind() != '"' {
+		return d.SkipValue()
 	}
-	return nil
+	token, err := d.ReadToken()
+	if err == nil {
+		*t = text(token.String())
+	}
+	return err
 }
 
 // list is an array of JSON that is given up when it has too many members: empty
 // ones are far longer here than in the body.
 type list[T any] []T
 
-// UnmarshalJSON fails on what is no array, and on more than maxRecords members.
-func (l *list[T]) UnmarshalJSON(b []byte) error {
+// UnmarshalJSONFrom fails on what is no array, and on more than maxRecords members.
+func (l *list[T]) UnmarshalJSONFrom(d *jsontext.Decoder) error {
 	*l = nil
-	if string(b) == "null" {
+	start, err := d.ReadToken()
+	switch {
+	case err != nil:
+		return err
+	case start.Kind() == 'n':
 		return nil
-	}
-	d := json.NewDecoder(bytes.NewReader(b))
-	if start, err := d.Token(); err != nil || start != json.Delim('[') {
+	case start.Kind() != '[':
 		return errors.New("what should be a list is none")
 	}
-	for d.More() {
+	for d.PeekKind() != ']' {
 		if len(*l) == maxRecords {
 			return errors.New(tooMany)
 		}
 		var one T
-		if err := d.Decode(&one); err != nil {
+		if err := json.UnmarshalDecode(d, &one); err != nil {
 			return err
 		}
 		*l = append(*l, one)
 	}
-	return nil
+	_, err = d.ReadToken()
+	return err
 }
 
 func malformed(why string) error {

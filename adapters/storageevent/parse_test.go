@@ -387,6 +387,9 @@ func FuzzParse(f *testing.F) {
 			if err != nil && (!errors.Is(err, fault.Invalid) || events != nil) {
 				t.Fatalf("parser %d %q: %v, %v", i, text, events, err)
 			}
+			if err == nil && !json.Valid([]byte(text)) {
+				t.Fatalf("parser %d %q: is no JSON", i, text)
+			}
 			length := 0
 			for _, e := range events {
 				length += len(e.Bucket) + len(e.Key) + len(e.Sequencer)
