@@ -19,9 +19,9 @@ const (
 	// go on at the same time: while one waits for the disk another can work.
 	inOneGo = 128
 	lanes   = 2
-	// pause is how long those are waited for who are on their way: less than a
-	// commit takes.
-	pause = 300 * time.Microsecond
+	// pause is how long those are waited for who are on their way: less than what a
+	// transaction takes with them.
+	pause = time.Millisecond
 	// commitPatience is how long such a transaction may take.
 	commitPatience = 10 * time.Second
 )
