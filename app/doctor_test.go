@@ -121,11 +121,16 @@ func TestDoctorFindsIllness(t *testing.T) {
 		"nothing there": {nil, map[string]string{
 			"database": "ok ", "login": "FAIL the provider: ", "livekit": "FAIL ", "store": "FAIL ", "mail": "- DJANGO_EMAIL_HOST is not set",
 		}},
-		"no webhook":        {conference, map[string]string{"livekit": "FAIL it takes our key, but its webhook did not arrive"}},
-		"wrong secret":      {with(login, "OIDC_OP_TOKEN_ENDPOINT", refusing.URL+"/token", "OIDC_OP_URL", ""), map[string]string{"login": "FAIL the provider refuses OIDC_RP_CLIENT_ID"}},
-		"other algorithm":   {with(login, "OIDC_RP_SIGN_ALGO", "ES512"), map[string]string{"login": "FAIL OIDC_RP_SIGN_ALGO is ES512"}},
-		"no key":            {with(login, "OIDC_RP_SIGN_ALGO", "ES512", "OIDC_OP_URL", ""), map[string]string{"login": "FAIL the provider has no key"}},
-		"other address":     {with(login, "OIDC_OP_USER_ENDPOINT", "http://x/other"), map[string]string{"login": "FAIL OIDC_OP_USER_ENDPOINT is http://x/other here"}},
+		"no webhook":          {conference, map[string]string{"livekit": "FAIL it takes our key, but its webhook did not arrive"}},
+		"wrong secret":        {with(login, "OIDC_OP_TOKEN_ENDPOINT", refusing.URL+"/token", "OIDC_OP_URL", ""), map[string]string{"login": "FAIL the provider refuses OIDC_RP_CLIENT_ID"}},
+		"other algorithm":     {with(login, "OIDC_RP_SIGN_ALGO", "ES512"), map[string]string{"login": "FAIL OIDC_RP_SIGN_ALGO is ES512"}},
+		"no key":              {with(login, "OIDC_RP_SIGN_ALGO", "ES512", "OIDC_OP_URL", ""), map[string]string{"login": "FAIL the provider has no key"}},
+		"other address":       {with(login, "OIDC_OP_USER_ENDPOINT", "http://x/other"), map[string]string{"login": "FAIL OIDC_OP_USER_ENDPOINT is http://x/other here"}},
+		"a name for browsers": {with(login, "OIDC_OP_URL", "http://127.0.0.1:1"), map[string]string{"login": "ok the provider has usable keys"}},
+		"gone with its endpoints": {
+			with(login, "OIDC_OP_URL", "http://127.0.0.1:1", "OIDC_OP_TOKEN_ENDPOINT", "http://127.0.0.1:2/token"),
+			map[string]string{"login": "FAIL the provider: Get"},
+		},
 		"no token endpoint": {with(login, "OIDC_OP_TOKEN_ENDPOINT", s.URL+"/__lbheartbeat__", "OIDC_OP_URL", ""), map[string]string{"login": "FAIL what answers there is no token endpoint"}},
 		"mail":              {map[string]string{"DJANGO_EMAIL_HOST": "127.0.0.1", "DJANGO_EMAIL_PORT": "1"}, map[string]string{"mail": "FAIL the mail server: "}},
 	} {

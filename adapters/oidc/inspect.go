@@ -84,18 +84,18 @@ func fits(key jose.JSONWebKey, algorithm string) bool {
 
 // compare finds what the discovery document says otherwise than the settings.
 func (p *Provider) compare(ctx context.Context) ([]string, error) {
-	const path = "/.well-known/openid-configuration"
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, strings.TrimSuffix(p.c.Issuer, "/")+path, nil)
-	if err != nil {
-		return nil, fmt.Errorf("OIDC_OP_URL: %w", err)
+	resp, err := p.discovery(ctx, p.c.Issuer)
+	if inside, other := p.inside(); err != nil && other {
+		if resp, err = p.discovery(ctx, inside); err != nil {
+			err = fmt.Errorf("%w; nor is there anything at %s", err, inside)
+		}
 	}
-	resp, err := p.client.Do(req)
 	if err != nil {
 		return nil, fmt.Errorf("the provider: %w; look at OIDC_OP_URL", err)
 	}
 	defer resp.Body.Close() //nolint:errcheck // read as far as it is wanted
 	if resp.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("the provider has nothing at OIDC_OP_URL%s: %s", path, resp.Status)
+		return nil, fmt.Errorf("the provider has nothing at OIDC_OP_URL%s: %s", discoveryPath, resp.Status)
 	}
 	var doc struct {
 		Issuer        string
@@ -106,7 +106,7 @@ func (p *Provider) compare(ctx context.Context) ([]string, error) {
 		Algorithms    []string `json:"id_token_signing_alg_values_supported"`
 	}
 	if err := json.NewDecoder(io.LimitReader(resp.Body, maxAnswer)).Decode(&doc); err != nil {
-		return nil, errors.New("what stands at OIDC_OP_URL" + path + " is no discovery document")
+		return nil, errors.New("what stands at OIDC_OP_URL" + discoveryPath + " is no discovery document")
 	}
 	var out []string
 	for _, d := range []struct{ name, ours, theirs string }{
@@ -124,6 +124,29 @@ func (p *Provider) compare(ctx context.Context) ([]string, error) {
 		out = append(out, fmt.Sprintf("OIDC_RP_SIGN_ALGO is %s, but the provider signs with %s", p.c.Algorithm, strings.Join(doc.Algorithms, ", ")))
 	}
 	return out, nil
+}
+
+const discoveryPath = "/.well-known/openid-configuration"
+
+func (p *Provider) discovery(ctx context.Context, issuer string) (*http.Response, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, strings.TrimSuffix(issuer, "/")+discoveryPath, nil)
+	if err != nil {
+		return nil, err
+	}
+	return p.client.Do(req)
+}
+
+// inside is where we find the provider ourselves when its name is one for browsers:
+// at the server of the token endpoint.
+func (p *Provider) inside() (address string, other bool) {
+	issuer, errIssuer := url.Parse(p.c.Issuer)
+	token, errToken := url.Parse(p.c.TokenURL)
+	if errIssuer != nil || errToken != nil {
+		return "", false
+	}
+	other = issuer.Scheme != token.Scheme || issuer.Host != token.Host
+	issuer.Scheme, issuer.Host = token.Scheme, token.Host
+	return issuer.String(), other
 }
 
 // samePath tells whether two addresses lead to the same path: inside of a network
