@@ -14,6 +14,7 @@ import (
 // Admin are the repositories that only the administration has (admin.md).
 type Admin struct {
 	Accounts Accounts
+	Groups   Groups
 	Lists    AdminLists
 	Shares   RecordingAccesses
 	Log      AdminLog
@@ -46,14 +47,27 @@ type Accounts interface {
 
 // Rights are the groups and permissions there are.
 type Rights struct {
-	Groups      []Group
+	Groups      []user.Group // without what they allow
 	Permissions []NamedPermission
 }
 
-// Group is a group of accounts.
-type Group struct {
-	ID   int32
-	Name string
+// Groups keeps groups of accounts.
+type Groups interface {
+	// Get returns fault.NotFound for an unknown id.
+	Get(ctx context.Context, id int32) (*user.Group, error)
+	// Lock is Get, and keeps everybody else from changing the group. Who its members
+	// are may change.
+	Lock(ctx context.Context, id int32) (*user.Group, error)
+	// Create stores a new group and gives it its id. fault.Conflict with code
+	// "group_name" when another has the name.
+	Create(ctx context.Context, g *user.Group) error
+	// Save stores the name and what the group allows. Faults as in Create.
+	Save(ctx context.Context, g *user.Group) error
+	// Delete removes a group, and its members from it. fault.Conflict with code
+	// "group" when somebody is put into it at that moment.
+	Delete(ctx context.Context, id int32) error
+	// Members counts its members.
+	Members(ctx context.Context, id int32) (int, error)
 }
 
 // NamedPermission is a permission as people read it.
@@ -125,6 +139,17 @@ type Listed[T any] struct {
 	Partial  bool   // the search finds too much: only some of it is listed
 }
 
+// MostMembers is up to which number the members of a group in a list are counted.
+const MostMembers = 10_000
+
+// GroupLine is a group in a list.
+type GroupLine struct {
+	ID          int32
+	Name        string
+	Members     int // at most one more than MostMembers
+	Permissions int
+}
+
 // RoomLine is a room in a list.
 type RoomLine struct {
 	ID          uuid.UUID
@@ -182,6 +207,7 @@ type LogEntry struct {
 // A cursor that was not given by it is fault.Invalid with code "cursor".
 type AdminLists interface {
 	Users(ctx context.Context, l Listing) (Listed[user.Account], error)
+	Groups(ctx context.Context, l Listing) (Listed[GroupLine], error)
 	Rooms(ctx context.Context, l Listing) (Listed[RoomLine], error)
 	Recordings(ctx context.Context, l Listing) (Listed[RecordingLine], error)
 	Log(ctx context.Context, l Listing) (Listed[LogEntry], error)

@@ -119,12 +119,9 @@ func (r accounts) Save(ctx context.Context, a *user.Account, at time.Time) error
 }
 
 func (r accounts) saveRights(ctx context.Context, a *user.Account) error {
-	names := make([]string, len(a.Permissions))
-	for i, p := range a.Permissions {
-		names[i] = string(p)
-		if err := ensurePermission(ctx, r.c, p); err != nil {
-			return err
-		}
+	names, err := ensurePermissions(ctx, r.c, a.Permissions)
+	if err != nil {
+		return err
 	}
 	for _, do := range []func() error{
 		func() error { return q.AccountClearGroups(ctx, r.c, a.ID) },
@@ -167,6 +164,7 @@ var known = func() (list []ports.NamedPermission) {
 		name  string
 	}{
 		{user.AccountModel, "user"},
+		{user.GroupModel, "group"},
 		{user.RoomModel, "Room"},
 		{user.RoomAccessModel, "Resource access"},
 		{user.RecordingModel, "Recording"},
@@ -182,12 +180,12 @@ var known = func() (list []ports.NamedPermission) {
 
 func (r accounts) Rights(ctx context.Context) (ports.Rights, error) {
 	var out ports.Rights
-	groups, err := q.GroupsAll(ctx, r.c)
+	all, err := q.GroupsAll(ctx, r.c)
 	if err != nil {
 		return out, translate(err, "group")
 	}
-	for _, g := range groups {
-		out.Groups = append(out.Groups, ports.Group(g))
+	for _, g := range all {
+		out.Groups = append(out.Groups, user.Group{ID: g.ID, Name: g.Name})
 	}
 	rows, err := q.PermissionsAll(ctx, r.c)
 	if err != nil {
@@ -204,6 +202,18 @@ func (r accounts) Rights(ctx context.Context) (ports.Rights, error) {
 		}
 	}
 	return out, nil
+}
+
+// ensurePermissions adds those that are known and missing, and gives them as texts.
+func ensurePermissions(ctx context.Context, c conn, list []user.Permission) ([]string, error) {
+	texts := make([]string, len(list))
+	for i, p := range list {
+		texts[i] = string(p)
+		if err := ensurePermission(ctx, c, p); err != nil {
+			return nil, err
+		}
+	}
+	return texts, nil
 }
 
 // ensurePermission adds one that is known and missing, with its content type.

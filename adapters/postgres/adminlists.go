@@ -114,6 +114,14 @@ var userCatalog = catalog{
 		OR sub ILIKE $like OR admin_email ILIKE $like OR email ILIKE $like OR full_name ILIKE $like` + limited,
 }
 
+var groupCatalog = catalog{
+	columns: "g.id, g.name, (SELECT count(*) FROM (SELECT FROM meet_user_groups m WHERE m.group_id = g.id" + limited + `) x),
+		(SELECT count(*) FROM auth_group_permissions p WHERE p.group_id = g.id)`,
+	from: "auth_group g", id: "g.id", natural: "name",
+	orders: map[string]order{"name": {keys: []sortKey{{"g.name", "varchar"}}}},
+	found:  "SELECT id FROM auth_group WHERE name ILIKE $like" + limited,
+}
+
 var roomCatalog = catalog{
 	columns: "r.resource_id, r.name, coalesce(r.slug, ''), r.access_level, s.created_at",
 	from:    "meet_room r JOIN meet_resource s ON s.id = r.resource_id", id: "r.resource_id", natural: "name",
@@ -159,7 +167,9 @@ var logCatalog = catalog{
 	id:   "l.id", natural: "id",
 	orders:  map[string]order{"id": {desc: true, keys: []sortKey{{"l.id", "integer"}}}},
 	filters: map[string]map[string]string{"action": {"added": "l.action_flag = 1", "changed": "l.action_flag = 2", "deleted": "l.action_flag = 3"}},
-	values:  map[string]sortKey{"object": {"l.object_id = $value", "text"}, "user": {"l.user_id = $value", "uuid"}},
+	values: map[string]sortKey{
+		"object": {"l.object_id = $value", "text"}, "model": {"t.app_label || '.' || t.model = $value", "text"}, "user": {"l.user_id = $value", "uuid"},
+	},
 }
 
 // args collects arguments and gives their names.
@@ -199,11 +209,16 @@ func (c catalog) conditions(l ports.Listing, a *args) (with string, where []stri
 			canonical := parsed.String()
 			id = &canonical
 		}
-		found := strings.ReplaceAll(c.found, "$id", a.add(id)+"::text")
-		if strings.Contains(found, "$text") {
-			found = strings.ReplaceAll(found, "$text", a.add(text)+"::text")
+		found := c.found
+		for _, p := range []struct {
+			name  string
+			value any
+		}{{"$id", id}, {"$text", text}, {"$like", pattern(text)}} {
+			if strings.Contains(found, p.name) { // PostgreSQL refuses an argument that is not used
+				found = strings.ReplaceAll(found, p.name, a.add(p.value)+"::text")
+			}
 		}
-		with = "WITH found AS MATERIALIZED (" + strings.ReplaceAll(found, "$like", a.add(pattern(text))+"::text") + ") "
+		with = "WITH found AS MATERIALIZED (" + found + ") "
 		where = append(where, c.id+" IN (SELECT id FROM found)")
 	}
 	return with, where, nil
@@ -379,6 +394,12 @@ func (r adminLists) Users(ctx context.Context, l ports.Listing) (ports.Listed[us
 			return user.Account{}, err
 		}
 		return *a, nil
+	})
+}
+
+func (r adminLists) Groups(ctx context.Context, l ports.Listing) (ports.Listed[ports.GroupLine], error) {
+	return list(ctx, r.c, groupCatalog, l, func(rows pgx.Rows, keys *[]string) (x ports.GroupLine, err error) {
+		return x, rows.Scan(&x.ID, &x.Name, &x.Members, &x.Permissions, keys)
 	})
 }
 

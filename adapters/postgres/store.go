@@ -75,7 +75,7 @@ func repos(c conn) ports.Repos {
 	return ports.Repos{
 		Users: users{c}, Staff: staff{c}, People: people{c}, Sessions: sessions{c}, UsedTokens: usedTokens{c}, Rooms: rooms{c}, Accesses: roomAccesses{c},
 		Recordings: recordings{c}, Events: events{c}, Files: files{c}, Notices: notices{c}, Announcements: announcements{c}, Holds: holds{c}, Audit: auditLog{c}, Throttle: throttle{c}, Lobby: lobbies{c}, Callbacks: callbacks{c},
-		Admin: ports.Admin{Accounts: accounts{c}, Lists: adminLists{c}, Shares: recordingAccesses{c}, Log: adminLog{c}},
+		Admin: ports.Admin{Accounts: accounts{c}, Groups: groups{c}, Lists: adminLists{c}, Shares: recordingAccesses{c}, Log: adminLog{c}},
 	}
 }
 
@@ -101,6 +101,9 @@ func translate(err error, what string) error {
 	case errors.As(err, &pg) && pg.Code == "23503" && strings.HasSuffix(pg.ConstraintName, "_fk_meet_user_id"):
 		// The account of the request was merged away while it was under way.
 		return fault.Wrap(fault.Unauthenticated, "session", err)
+	case errors.As(err, &pg) && pg.Code == "23503" && strings.HasSuffix(pg.ConstraintName, "_fk_auth_group_id"):
+		// It was deleted while somebody was put into it.
+		return fault.Wrap(fault.Conflict, "group", err)
 	case errors.As(err, &pg) && pg.Code[:2] != "08" && pg.Code[:2] != "53" && pg.Code[:2] != "57":
 		return fmt.Errorf("%s: %w", what, err)
 	case errors.Is(err, context.Canceled):
@@ -121,6 +124,8 @@ func unique(constraint string) string {
 		return "room_pin"
 	case "meet_user_admin_email_key":
 		return "admin_email"
+	case "auth_group_name_key":
+		return "group_name"
 	case "meet_recording_external_process_id_key":
 		return "recording_process"
 	case "resource_access_unique_user_resource":

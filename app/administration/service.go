@@ -138,7 +138,7 @@ func (p problems) text(field, value string, blank bool, longest int) string {
 // deed is one change, to be written down.
 type deed struct {
 	model  user.Model
-	id     uuid.UUID
+	id     fmt.Stringer
 	name   string
 	flag   ports.LogFlag
 	parts  []part

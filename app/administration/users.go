@@ -2,6 +2,7 @@ package administration
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -185,15 +186,16 @@ func (s *Service) apply(o user.Operator, a *user.Account, f AccountForm) (fields
 	set("Staff status", f.Staff != a.Staff)
 	set("Superuser status", f.Superuser != a.Superuser)
 	a.Staff, a.Superuser = f.Staff, f.Superuser
-	slices.Sort(f.Groups)
-	slices.Sort(a.Groups)
-	set("Groups", !slices.Equal(slices.Compact(f.Groups), a.Groups))
-	a.Groups = slices.Compact(f.Groups)
-	slices.Sort(f.Permissions)
-	slices.Sort(a.Permissions)
-	set("User permissions", !slices.Equal(slices.Compact(f.Permissions), a.Permissions))
-	a.Permissions = slices.Compact(f.Permissions)
+	set("Groups", replace(&a.Groups, f.Groups))
+	set("User permissions", replace(&a.Permissions, f.Permissions))
 	return fields, errs
+}
+
+// replace puts a set in the place of another, and reports whether they differ.
+func replace[T cmp.Ordered](old *[]T, list []T) bool {
+	was, is := slices.Sorted(slices.Values(*old)), slices.Compact(slices.Sorted(slices.Values(list)))
+	*old = is
+	return !slices.Equal(was, is)
 }
 
 // ChangeAccount changes an account, and reports whether anything changed. Who is
@@ -307,26 +309,38 @@ func (s *Service) DeleteAccount(ctx context.Context, o user.Operator, id uuid.UU
 	return name, err
 }
 
-// touch changes an account that this operator may change. He is looked at once
-// more, so that two superusers cannot dismiss each other at the same time.
+// touch changes an account that this operator may change.
 func (s *Service) touch(ctx context.Context, o user.Operator, id uuid.UUID, v user.Verb, fn func(ports.Repos, *user.Account) error) error {
 	if err := need(o, v, user.AccountModel); err != nil {
 		return err
 	}
 	return s.Store.InTx(ctx, func(r ports.Repos) error {
-		both := []uuid.UUID{o.ID, id}
-		slices.SortFunc(both, func(a, b uuid.UUID) int { return bytes.Compare(a[:], b[:]) })
-		locked := map[uuid.UUID]*user.Account{}
-		for _, one := range slices.Compact(both) {
-			a, err := r.Admin.Accounts.Lock(ctx, one)
-			if err != nil {
-				return err
-			}
-			locked[one] = a
+		a, err := lock(ctx, r, o, id)
+		if err != nil {
+			return err
 		}
-		if me := locked[o.ID]; !me.Active || !me.Staff || me.Superuser != o.Superuser || !o.MayTouch(locked[id]) {
+		if !o.MayTouch(a) {
 			return fault.About(fault.Forbidden, "admin_permission", "superuser")
 		}
-		return fn(r, locked[id])
+		return fn(r, a)
 	})
+}
+
+// lock keeps everybody else from changing an account and that of the operator, who
+// is looked at once more: two superusers cannot dismiss each other at the same time.
+func lock(ctx context.Context, r ports.Repos, o user.Operator, id uuid.UUID) (*user.Account, error) {
+	both := []uuid.UUID{o.ID, id}
+	slices.SortFunc(both, func(a, b uuid.UUID) int { return bytes.Compare(a[:], b[:]) })
+	locked := map[uuid.UUID]*user.Account{}
+	for _, one := range slices.Compact(both) {
+		a, err := r.Admin.Accounts.Lock(ctx, one)
+		if err != nil {
+			return nil, err
+		}
+		locked[one] = a
+	}
+	if me := locked[o.ID]; !me.Active || !me.Staff || me.Superuser != o.Superuser {
+		return nil, fault.About(fault.Forbidden, "admin_permission", "superuser")
+	}
+	return locked[id], nil
 }

@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/google/uuid"
@@ -14,7 +15,7 @@ const (
 
 // GaveRole is that actor gave somebody another role on something, which is a kind
 // of the above; the empty role is none.
-func GaveRole(at time.Time, actor, account uuid.UUID, kind string, id uuid.UUID, from, to string) Event {
+func GaveRole(at time.Time, actor, account uuid.UUID, kind string, id fmt.Stringer, from, to string) Event {
 	e := Event{At: at, Action: RoleChanged, Actor: actor, Subject: account.String(), Details: map[string]string{kind: id.String()}}
 	switch "" {
 	case from:

@@ -20,6 +20,7 @@ type Model string
 // The models.
 const (
 	AccountModel         Model = "core.user"
+	GroupModel           Model = "auth.group"
 	RoomModel            Model = "core.room"
 	RoomAccessModel      Model = "core.resourceaccess"
 	RecordingModel       Model = "core.recording"
@@ -64,4 +65,11 @@ func (o Operator) May(v Verb, m Model) bool {
 // their password or their address is them. One's own is one's own.
 func (o Operator) MayTouch(a *Account) bool {
 	return o.Superuser || a.ID == o.ID || !a.Staff && !a.Superuser
+}
+
+// MayDrop reports whether the operator may delete this group, given that he may
+// delete groups: with one that allows something its members lose it, and who may
+// do what is left to superusers.
+func (o Operator) MayDrop(g *Group) bool {
+	return o.Superuser || len(g.Permissions) == 0
 }

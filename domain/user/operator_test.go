@@ -47,6 +47,11 @@ func TestOperator(t *testing.T) {
 			t.Errorf("a clerk may touch %s: %v", name, got)
 		}
 	}
+	empty, full := &Group{Name: "empty"}, &Group{Name: "full", Permissions: []Permission{"core.view_room"}}
+	root := Operator{Staff: true, Superuser: true}
+	if !me.MayDrop(empty) || me.MayDrop(full) || !root.MayDrop(full) {
+		t.Error("a clerk may delete groups that allow nothing, a superuser all of them")
+	}
 }
 
 func TestCheckPassword(t *testing.T) {

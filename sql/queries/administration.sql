@@ -89,6 +89,46 @@ WHERE t.app_label = sqlc.arg(app) AND t.model = sqlc.arg(model)
     AND NOT EXISTS (SELECT FROM auth_permission p WHERE p.content_type_id = t.id AND p.codename = sqlc.arg(codename)::text)
 ON CONFLICT (content_type_id, codename) DO NOTHING;
 
+-- name: GroupGet :one
+SELECT * FROM auth_group WHERE id = $1;
+
+-- name: GroupLock :one
+-- Not FOR UPDATE: who holds it waits for those who change the members, and they
+-- must not wait for him.
+SELECT * FROM auth_group WHERE id = $1 FOR NO KEY UPDATE;
+
+-- name: GroupPermissions :many
+SELECT (t.app_label || '.' || p.codename)::text AS permission
+FROM auth_group_permissions m
+JOIN auth_permission p ON p.id = m.permission_id
+JOIN django_content_type t ON t.id = p.content_type_id
+WHERE m.group_id = $1
+ORDER BY 1;
+
+-- name: GroupMembers :one
+SELECT count(*) FROM meet_user_groups WHERE group_id = $1;
+
+-- name: GroupInsert :one
+INSERT INTO auth_group (name) VALUES ($1) RETURNING id;
+
+-- name: GroupSetName :exec
+UPDATE auth_group SET name = sqlc.arg(name) WHERE id = sqlc.arg(id) AND name <> sqlc.arg(name);
+
+-- name: GroupClearPermissions :exec
+DELETE FROM auth_group_permissions WHERE group_id = $1;
+
+-- name: GroupAddPermissions :exec
+INSERT INTO auth_group_permissions (group_id, permission_id)
+SELECT sqlc.arg(group_id)::integer, p.id
+FROM auth_permission p JOIN django_content_type t ON t.id = p.content_type_id
+WHERE t.app_label || '.' || p.codename = ANY (sqlc.arg(permissions)::text[]);
+
+-- name: GroupClearMembers :exec
+DELETE FROM meet_user_groups WHERE group_id = $1;
+
+-- name: GroupDelete :exec
+DELETE FROM auth_group WHERE id = $1;
+
 -- name: GroupsAll :many
 SELECT id, name FROM auth_group ORDER BY name, id;
 

@@ -400,6 +400,139 @@ func (q *Queries) ContentTypesEnsure(ctx context.Context, db DBTX, arg ContentTy
 	return err
 }
 
+const groupAddPermissions = `-- name: GroupAddPermissions :exec
+INSERT INTO auth_group_permissions (group_id, permission_id)
+SELECT $1::integer, p.id
+FROM auth_permission p JOIN django_content_type t ON t.id = p.content_type_id
+WHERE t.app_label || '.' || p.codename = ANY ($2::text[])
+`
+
+type GroupAddPermissionsParams struct {
+	GroupID     int32
+	Permissions []string
+}
+
+func (q *Queries) GroupAddPermissions(ctx context.Context, db DBTX, arg GroupAddPermissionsParams) error {
+	_, err := db.Exec(ctx, groupAddPermissions, arg.GroupID, arg.Permissions)
+	return err
+}
+
+const groupClearMembers = `-- name: GroupClearMembers :exec
+DELETE FROM meet_user_groups WHERE group_id = $1
+`
+
+func (q *Queries) GroupClearMembers(ctx context.Context, db DBTX, groupID int32) error {
+	_, err := db.Exec(ctx, groupClearMembers, groupID)
+	return err
+}
+
+const groupClearPermissions = `-- name: GroupClearPermissions :exec
+DELETE FROM auth_group_permissions WHERE group_id = $1
+`
+
+func (q *Queries) GroupClearPermissions(ctx context.Context, db DBTX, groupID int32) error {
+	_, err := db.Exec(ctx, groupClearPermissions, groupID)
+	return err
+}
+
+const groupDelete = `-- name: GroupDelete :exec
+DELETE FROM auth_group WHERE id = $1
+`
+
+func (q *Queries) GroupDelete(ctx context.Context, db DBTX, id int32) error {
+	_, err := db.Exec(ctx, groupDelete, id)
+	return err
+}
+
+const groupGet = `-- name: GroupGet :one
+SELECT id, name FROM auth_group WHERE id = $1
+`
+
+func (q *Queries) GroupGet(ctx context.Context, db DBTX, id int32) (AuthGroup, error) {
+	row := db.QueryRow(ctx, groupGet, id)
+	var i AuthGroup
+	err := row.Scan(&i.ID, &i.Name)
+	return i, err
+}
+
+const groupInsert = `-- name: GroupInsert :one
+INSERT INTO auth_group (name) VALUES ($1) RETURNING id
+`
+
+func (q *Queries) GroupInsert(ctx context.Context, db DBTX, name string) (int32, error) {
+	row := db.QueryRow(ctx, groupInsert, name)
+	var id int32
+	err := row.Scan(&id)
+	return id, err
+}
+
+const groupLock = `-- name: GroupLock :one
+SELECT id, name FROM auth_group WHERE id = $1 FOR NO KEY UPDATE
+`
+
+// Not FOR UPDATE: who holds it waits for those who change the members, and they
+// must not wait for him.
+func (q *Queries) GroupLock(ctx context.Context, db DBTX, id int32) (AuthGroup, error) {
+	row := db.QueryRow(ctx, groupLock, id)
+	var i AuthGroup
+	err := row.Scan(&i.ID, &i.Name)
+	return i, err
+}
+
+const groupMembers = `-- name: GroupMembers :one
+SELECT count(*) FROM meet_user_groups WHERE group_id = $1
+`
+
+func (q *Queries) GroupMembers(ctx context.Context, db DBTX, groupID int32) (int64, error) {
+	row := db.QueryRow(ctx, groupMembers, groupID)
+	var count int64
+	err := row.Scan(&count)
+	return count, err
+}
+
+const groupPermissions = `-- name: GroupPermissions :many
+SELECT (t.app_label || '.' || p.codename)::text AS permission
+FROM auth_group_permissions m
+JOIN auth_permission p ON p.id = m.permission_id
+JOIN django_content_type t ON t.id = p.content_type_id
+WHERE m.group_id = $1
+ORDER BY 1
+`
+
+func (q *Queries) GroupPermissions(ctx context.Context, db DBTX, groupID int32) ([]string, error) {
+	rows, err := db.Query(ctx, groupPermissions, groupID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []string
+	for rows.Next() {
+		var permission string
+		if err := rows.Scan(&permission); err != nil {
+			return nil, err
+		}
+		items = append(items, permission)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const groupSetName = `-- name: GroupSetName :exec
+UPDATE auth_group SET name = $1 WHERE id = $2 AND name <> $1
+`
+
+type GroupSetNameParams struct {
+	Name string
+	ID   int32
+}
+
+func (q *Queries) GroupSetName(ctx context.Context, db DBTX, arg GroupSetNameParams) error {
+	_, err := db.Exec(ctx, groupSetName, arg.Name, arg.ID)
+	return err
+}
+
 const groupsAll = `-- name: GroupsAll :many
 SELECT id, name FROM auth_group ORDER BY name, id
 `
