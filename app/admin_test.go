@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -32,13 +33,36 @@ func (s *service) staff(t *testing.T, name string, permissions ...string) accoun
 // permit gives a permission as Django stores it.
 func (s *service) permit(t *testing.T, a account, permission string) {
 	t.Helper()
+	s.exec(t, `INSERT INTO meet_user_user_permissions (user_id, permission_id) VALUES ($1, $2)`, a.ID, s.permission(t, permission))
+}
+
+// permission makes a permission as Django does, unless it is there, and gives its id.
+func (s *service) permission(t *testing.T, permission string) int {
+	t.Helper()
 	app, codename, _ := strings.Cut(permission, ".")
 	_, model, _ := strings.Cut(codename, "_")
 	s.exec(t, `INSERT INTO django_content_type (app_label, model) VALUES ($1, $2) ON CONFLICT DO NOTHING`, app, model)
 	s.exec(t, `INSERT INTO auth_permission (name, content_type_id, codename)
 		SELECT $3, id, $3 FROM django_content_type WHERE app_label = $1 AND model = $2 ON CONFLICT DO NOTHING`, app, model, codename)
-	s.exec(t, `INSERT INTO meet_user_user_permissions (user_id, permission_id)
-		SELECT $1, p.id FROM auth_permission p WHERE p.codename = $2`, a.ID, codename)
+	return s.count(t, `SELECT p.id FROM auth_permission p JOIN django_content_type t ON t.id = p.content_type_id
+		WHERE t.app_label = $1 AND t.model = $2 AND p.codename = $3`, app, model, codename)
+}
+
+// group makes a group that allows something.
+func (s *service) group(t *testing.T, name string, permissions ...string) int {
+	t.Helper()
+	s.exec(t, `INSERT INTO auth_group (name) VALUES ($1)`, name)
+	id := s.count(t, `SELECT id FROM auth_group WHERE name = $1`, name)
+	for _, p := range permissions {
+		s.exec(t, `INSERT INTO auth_group_permissions (group_id, permission_id) VALUES ($1, $2)`, id, s.permission(t, p))
+	}
+	return id
+}
+
+// join puts somebody into a group.
+func (s *service) join(t *testing.T, a account, group int) {
+	t.Helper()
+	s.exec(t, `INSERT INTO meet_user_groups (user_id, group_id) VALUES ($1, $2)`, a.ID, group)
 }
 
 // root makes a superuser who is logged in.
@@ -94,10 +118,10 @@ func (s *service) told(t *testing.T, as account, a answer) []string {
 }
 
 // adminLog gives the change log as Django reads it.
-func (s *service) adminLog(t *testing.T, object uuid.UUID) []string {
+func (s *service) adminLog(t *testing.T, object any) []string {
 	t.Helper()
 	return s.lines(t, `SELECT t.app_label || '.' || t.model || ' ' || l.action_flag || ' ' || l.object_repr || ' ' || l.change_message
-		FROM django_admin_log l JOIN django_content_type t ON t.id = l.content_type_id WHERE l.object_id = '`+object.String()+`' ORDER BY l.id`)
+		FROM django_admin_log l JOIN django_content_type t ON t.id = l.content_type_id WHERE l.object_id = '`+fmt.Sprint(object)+`' ORDER BY l.id`)
 }
 
 // adminCallers are the columns of the matrix.
@@ -121,6 +145,14 @@ var adminRoutes = map[string]struct {
 	"POST /admin/core/user/{user}/end-sessions/":     {``, [7]int{302, 403, 403, 403, 303, 403, 303}},
 	"GET /admin/core/user/{user}/delete/":            {``, [7]int{302, 403, 403, 403, 403, 200, 200}},
 	"POST /admin/core/user/{user}/delete/":           {``, [7]int{302, 403, 403, 403, 403, 303, 303}},
+	"GET /admin/auth/group/":                         {``, [7]int{302, 403, 403, 200, 200, 200, 200}},
+	"POST /admin/auth/group/":                        {`action=delete_selected&confirm=yes&_selected_action={group}`, [7]int{302, 403, 403, 403, 403, 303, 303}},
+	"GET /admin/auth/group/add/":                     {``, [7]int{302, 403, 403, 403, 200, 403, 200}},
+	"POST /admin/auth/group/add/":                    {`name={new}`, [7]int{302, 403, 403, 403, 303, 403, 303}},
+	"GET /admin/auth/group/{group}/change/":          {``, [7]int{302, 403, 403, 200, 200, 200, 200}},
+	"POST /admin/auth/group/{group}/change/":         {`name={new}`, [7]int{302, 403, 403, 403, 303, 403, 303}},
+	"GET /admin/auth/group/{group}/delete/":          {``, [7]int{302, 403, 403, 403, 403, 200, 200}},
+	"POST /admin/auth/group/{group}/delete/":         {``, [7]int{302, 403, 403, 403, 403, 303, 303}},
 	"GET /admin/core/room/":                          {``, [7]int{302, 403, 403, 200, 200, 200, 200}},
 	"POST /admin/core/room/":                         {`action=delete_selected&confirm=yes&_selected_action={room}`, [7]int{302, 403, 403, 403, 403, 303, 303}},
 	"GET /admin/core/room/add/":                      {``, [7]int{302, 403, 403, 403, 200, 403, 200}},
@@ -148,10 +180,11 @@ var adminRoutes = map[string]struct {
 func (s *service) crew(t *testing.T) map[string]account {
 	t.Helper()
 	var view, change, remove []string
-	for _, m := range []string{"user", "room", "resourceaccess", "recording", "recordingaccess"} {
-		view = append(view, "core.view_"+m)
-		change = append(change, "core.change_"+m, "core.add_"+m)
-		remove = append(remove, "core.delete_"+m)
+	for _, m := range []string{"core.user", "auth.group", "core.room", "core.resourceaccess", "core.recording", "core.recordingaccess"} {
+		app, model, _ := strings.Cut(m, ".")
+		view = append(view, app+".view_"+model)
+		change = append(change, app+".change_"+model, app+".add_"+model)
+		remove = append(remove, app+".delete_"+model)
 	}
 	view = append(view, "admin.view_logentry")
 	return map[string]account{
@@ -173,7 +206,9 @@ func TestAdminMatrix(t *testing.T) {
 			target := s.login(t, "target-"+uuid.NewString()[:8])
 			held := s.recording(t, screen, "saved", roles{target: "owner"})
 			s.exec(t, `INSERT INTO meetd.recording_hold (recording_id, reason, placed_at, placed_by) VALUES ($1, 'a case', now(), 'x')`, held)
-			names := strings.NewReplacer("{user}", target.ID.String(), "{room}", s.room(t, target).String(),
+			group := s.group(t, "group-"+uuid.NewString()[:8])
+			s.join(t, target, group)
+			names := strings.NewReplacer("{user}", target.ID.String(), "{group}", strconv.Itoa(group), "{room}", s.room(t, target).String(),
 				"{recording}", s.recording(t, screen, "saved", roles{target: "owner"}).String(), "{held}", held.String(), "{new}", "new-"+uuid.NewString()[:8])
 			before := s.everything(t)
 			form, err := url.ParseQuery(names.Replace(r.form))
@@ -225,7 +260,7 @@ func TestAdminMatrixIsWhole(t *testing.T) {
 		covered[id.ReplaceAllString(route, ":id")] = true
 	}
 	found := 0
-	for _, r := range regexp.MustCompile(`\{"(/admin/[^"]*)", ([\w.]+), ([\w.]+)\}`).FindAllStringSubmatch(string(source), -1) {
+	for _, r := range regexp.MustCompile(`\{"(/admin/[^"]*)", ([\w.()]+), ([\w.()]+)\}`).FindAllStringSubmatch(string(source), -1) {
 		for i, method := range []string{http.MethodGet, http.MethodPost} {
 			if r[2+i] == "nil" {
 				continue
@@ -252,7 +287,7 @@ func TestAdminCSRF(t *testing.T) {
 		if method != http.MethodPost {
 			continue
 		}
-		path = strings.NewReplacer("{user}", root.ID.String(), "{room}", uuid.NewString(), "{recording}", uuid.NewString(), "{held}", uuid.NewString()).Replace(path)
+		path = strings.NewReplacer("{user}", root.ID.String(), "{group}", "1", "{room}", uuid.NewString(), "{recording}", uuid.NewString(), "{held}", uuid.NewString()).Replace(path)
 		for name, h := range map[string]http.Header{
 			"no cookie": {}, "no field": {"Cookie": {"csrftoken=" + adminToken}}, "foreign origin": {"Origin": {"https://evil.example"}},
 		} {
@@ -610,8 +645,7 @@ func TestAdminUserChanges(t *testing.T) {
 	}
 	// A superuser gives rights, which count at once; what Django does not know yet is
 	// added as it would.
-	s.exec(t, `INSERT INTO auth_group (name) VALUES ('Helpers')`)
-	group := s.lines(t, `SELECT id::text FROM auth_group`)[0]
+	group := strconv.Itoa(s.group(t, "Helpers"))
 	f := form("is_staff", "on", "timezone", "Europe/Paris", "groups", group, "user_permissions", "core.view_room")
 	f.Add("user_permissions", "core.view_recording")
 	f.Add("user_permissions", "core.invented")
@@ -806,6 +840,7 @@ func TestAdminPages(t *testing.T) {
 	s.exec(t, `INSERT INTO meet_resource (id, created_at, updated_at) SELECT id, date_trunc('day', now()), now() FROM n`)
 	s.exec(t, `INSERT INTO meet_room (resource_id, name, slug, configuration, access_level) SELECT id, 'same name', 's' || i, '{}', 'public' FROM n`)
 	s.exec(t, `INSERT INTO meet_recording (id, created_at, updated_at, status, room_id, mode, options) SELECT id, date_trunc('day', now()), now(), 'saved', id, 'transcript', '{}' FROM n`)
+	s.exec(t, `INSERT INTO auth_group (name) SELECT 'same name ' || i FROM n`)
 	link := func(rel string, page []byte) string {
 		m := regexp.MustCompile(`rel="` + rel + `" href="([^"]*)"`).FindSubmatch(page)
 		if m == nil {
@@ -816,6 +851,7 @@ func TestAdminPages(t *testing.T) {
 	for path, want := range map[string]int{
 		"/admin/core/user/": 231, "/admin/core/user/?o=created": 231, "/admin/core/user/?o=created&r=1": 231, "/admin/core/user/?o=email": 231, "/admin/core/user/?o=name&r=1": 231,
 		"/admin/core/user/?q=tie.org": 230, "/admin/core/user/?is_active=no": 32, "/admin/core/user/?q=TIE&is_active=yes&o=email": 198, "/admin/core/user/?q=%25": 0, "/admin/core/user/?q=nobody": 0,
+		"/admin/auth/group/": 230, "/admin/auth/group/?o=name&r=1": 230, "/admin/auth/group/?q=NAME+22": 11, "/admin/auth/group/?q=name_": 0,
 		"/admin/core/room/": 230, "/admin/core/room/?o=created": 230, "/admin/core/room/?access_level=public&created=today&r=1": 230, "/admin/core/room/?access_level=trusted": 0, "/admin/core/room/?q=ame+na": 230,
 		"/admin/core/recording/": 230, "/admin/core/recording/?o=status": 230, "/admin/core/recording/?status=saved&mode=transcript&created=week": 230, "/admin/core/recording/?status=active": 0, "/admin/core/recording/?q=s22": 11,
 	} {
@@ -884,11 +920,13 @@ func TestAdminEscapes(t *testing.T) {
 	s.exec(t, `INSERT INTO django_content_type (app_label, model) VALUES ('core', 'room')`)
 	s.exec(t, `INSERT INTO django_admin_log (action_time, object_id, object_repr, action_flag, change_message, content_type_id, user_id)
 		SELECT now(), $1::text, $1::text, 2, $1::text, t.id, $2 FROM django_content_type t`, evil, root.ID)
-	s.exec(t, `INSERT INTO auth_group (name) VALUES ($1)`, evil)
+	group := "/admin/auth/group/" + strconv.Itoa(s.group(t, evil, "core.view_room"))
+	s.exec(t, `UPDATE auth_permission SET name = $1`, evil)
 	for _, path := range []string{
 		"/admin/", "/admin/log/", "/admin/jobs/?state=all&kind=" + url.QueryEscape(evil), "/admin/stuck-recordings/",
 		"/admin/core/user/?q=" + url.QueryEscape(evil), "/admin/core/user/", "/admin/core/user/" + a.ID.String() + "/change/", "/admin/core/user/" + a.ID.String() + "/delete/",
 		"/admin/core/user/" + a.ID.String() + "/password/", "/admin/core/room/", "/admin/core/room/" + room.String() + "/change/", "/admin/core/room/" + room.String() + "/delete/",
+		"/admin/auth/group/?q=" + url.QueryEscape(evil), "/admin/auth/group/", group + "/change/", group + "/delete/",
 		"/admin/core/recording/", "/admin/core/recording/" + id.String() + "/change/", "/admin/core/recording/" + id.String() + "/delete/", "/admin/login/?next=" + url.QueryEscape("/admin/"+evil),
 	} {
 		got := s.page(t, root, path)

@@ -199,14 +199,18 @@ func (s *service) exec(t *testing.T, query string, args ...any) {
 	}
 }
 
-// dump is a fingerprint of all that is stored about rooms, recordings and their
-// accesses and events, to see that a request changed nothing. It may be called
+// dump is a fingerprint of all that is stored about accounts and their rights,
+// rooms, recordings and their accesses and events, to see that a request changed nothing. It may be called
 // in a Cleanup.
 func (s *service) dump(t *testing.T) string {
 	t.Helper()
 	var sum string
 	err := s.DB.QueryRow(context.WithoutCancel(t.Context()), `SELECT md5(concat(
 		(SELECT string_agg(x::text, '|' ORDER BY id) FROM meet_user x),
+		(SELECT string_agg(x::text, '|' ORDER BY id) FROM meet_user_groups x),
+		(SELECT string_agg(x::text, '|' ORDER BY id) FROM meet_user_user_permissions x),
+		(SELECT string_agg(x::text, '|' ORDER BY id) FROM auth_group x),
+		(SELECT string_agg(x::text, '|' ORDER BY id) FROM auth_group_permissions x),
 		(SELECT string_agg(x::text, '|' ORDER BY resource_id) FROM meet_room x),
 		(SELECT string_agg(x::text, '|' ORDER BY id) FROM meet_resource_access x),
 		(SELECT string_agg(x::text, '|' ORDER BY id) FROM meet_recording x),

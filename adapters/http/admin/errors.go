@@ -27,6 +27,7 @@ var refusals = map[string]refusal{
 	"room_held":        {http.StatusForbidden, "Legal hold", "A recording of this room is on legal hold: the room cannot be deleted. Release the hold first."},
 	"permission":       {http.StatusForbidden, "Still recording", "This recording has not ended: it cannot be deleted. Mark it as failed to stop first, or wait for its end."},
 	"account_own":      {http.StatusConflict, "Your own account", "You cannot delete your own account: another superuser can."},
+	"group_rights":     {http.StatusForbidden, "Permission denied", "This group allows something to its members: only superusers delete it."},
 	"account_files":    {http.StatusConflict, "The user has files", "A user who has files cannot be deleted. Delete the files first."},
 	"list_slow":        {http.StatusUnprocessableEntity, "Narrow your search", "To find this takes too long. Search for a longer or rarer word, for the beginning of it, or for an exact id, or use fewer filters."},
 	"cursor":           {http.StatusBadRequest, "There is no such page", "The address of this page is not one that this site gave. Begin with the first page of the list."},
@@ -80,7 +81,7 @@ func excuse(err error) (string, bool) {
 		return "", false
 	}
 	switch f.Code {
-	case "room_held", "recording_held", "permission", "account_own", "account_files", "admin_permission":
+	case "room_held", "recording_held", "permission", "account_own", "account_files", "group_rights", "admin_permission":
 		return refusals[f.Code].text, true
 	}
 	if f.Kind == fault.NotFound {

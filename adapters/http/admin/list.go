@@ -8,9 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/google/uuid"
-
-	"meetd/domain/user"
 	"meetd/ports"
 )
 
@@ -148,10 +145,13 @@ func address(path string, q url.Values, pairs ...string) string {
 	return path + "?" + keep.Encode()
 }
 
+// narrowing are the parameters that links to a list have, beside its filters.
+var narrowing = []string{"object", "model", "user", "room"}
+
 // finish fills in what follows from the address and from what was found.
 func finish[T any](t *table, c *request, l ports.Listing, natural string, found ports.Listed[T]) {
 	path, q := c.Request().URL.Path, c.QueryParams()
-	known := []string{"q", "o", "r", "object", "user", "room"}
+	known := slices.Concat([]string{"q", "o", "r"}, narrowing)
 	for _, f := range t.Filters {
 		known = append(known, f.Name)
 	}
@@ -182,13 +182,13 @@ func finish[T any](t *table, c *request, l ports.Listing, natural string, found 
 		col.URL = address(path, q, "o", col.order, "r", reverse)
 	}
 	t.Query = l.Search
-	for _, name := range []string{"o", "r", "object", "user", "room"} {
+	for _, name := range slices.Concat([]string{"o", "r"}, narrowing) {
 		if v := q.Get(name); v != "" {
 			t.Hidden = append(t.Hidden, link{name, v})
 		}
 	}
 	filtered := l.Search != "" || slices.ContainsFunc(t.Filters, func(f filter) bool { return q.Get(f.Name) != "" }) ||
-		q.Get("object") != "" || q.Get("user") != "" || q.Get("room") != ""
+		slices.ContainsFunc(narrowing, func(name string) bool { return q.Get(name) != "" })
 	if filtered {
 		t.Clear = address(path, url.Values{"o": q["o"], "r": q["r"]})
 	}
@@ -231,6 +231,7 @@ type thing struct {
 	URL   string
 	Along []string
 	Warn  []string
+	Kept  bool // it cannot be deleted
 }
 
 // counts tells how many of something there are.
@@ -239,42 +240,4 @@ func counts(n int, one, many string) string {
 		return "1 " + one
 	}
 	return fmt.Sprintf("%d %s", n, many)
-}
-
-// confirmMany asks before several things are deleted.
-func (h *hosted) confirmMany(c *request, kind, path string, ids []uuid.UUID, look func(uuid.UUID) (thing, error)) error {
-	d := deletion{
-		Question: "Are you sure you want to delete " + kind + "? This cannot be undone.",
-		Action:   path, Back: path, Hidden: []link{{"action", "delete_selected"}, {"confirm", "yes"}},
-	}
-	for _, id := range ids {
-		t, err := look(id)
-		if err != nil {
-			return err
-		}
-		d.Things = append(d.Things, t)
-		d.Hidden = append(d.Hidden, link{"_selected_action", id.String()})
-	}
-	return h.render(c, http.StatusOK, "confirm", view{Title: "Delete " + kind, Body: d, Trail: []link{{"Administration", Root}}})
-}
-
-// deleteMany deletes things one by one; what cannot be deleted keeps no other.
-func (h *hosted) deleteMany(c *request, path, one, many string, ids []uuid.UUID, remove func(uuid.UUID) (string, error)) error {
-	n := 0
-	var notes []user.Note
-	for _, id := range ids {
-		name, err := remove(id)
-		if text, known := excuse(err); known {
-			notes = append(notes, warn(name+": "+text))
-			continue
-		}
-		if err != nil {
-			return err
-		}
-		n++
-	}
-	if n > 0 {
-		notes = append([]user.Note{done("Successfully deleted " + counts(n, one, many) + ".")}, notes...)
-	}
-	return h.tell(c, path, notes...)
 }

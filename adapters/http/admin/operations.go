@@ -55,7 +55,7 @@ func (h *hosted) listStuck(c *request) error {
 		}
 		rm := cell{Text: r.Room}
 		if c.op.May(user.View, user.RoomModel) {
-			rm.URL = roomPath(r.RoomID, "change")
+			rm.URL = roomPath(r.RoomID)
 		}
 		t.Rows = append(t.Rows, row{ID: r.ID.String(), Label: "recording " + r.ID.String(), Cells: []cell{
 			{Text: r.ID.String(), URL: recordingPath(r.ID, "change"), Mono: true, Head: true},
@@ -75,7 +75,7 @@ func (h *hosted) actOnStuck(c *request) error {
 		return fault.New(fault.Forbidden, "admin_permission")
 	}
 	const path = "/admin/stuck-recordings/"
-	ids := c.selected()
+	ids := selected(c, uuidOf)
 	if len(ids) == 0 || c.form("action") != giveUpAction {
 		return h.tell(c, path, warn(nothingSelected))
 	}
@@ -157,12 +157,7 @@ func (h *hosted) listJobs(c *request) error {
 }
 
 func (h *hosted) actOnJobs(c *request) error {
-	var ids []int64
-	for _, text := range c.Request().PostForm["_selected_action"] {
-		if id, err := strconv.ParseInt(text, 10, 64); err == nil && len(ids) < mostSelected {
-			ids = append(ids, id)
-		}
-	}
+	ids := selected(c, func(text string) (int64, error) { return strconv.ParseInt(text, 10, 64) })
 	do := map[string]func() ([]user.Note, error){
 		"retry":  func() ([]user.Note, error) { return h.Service.RetryJobs(c.Request().Context(), c.op, ids) },
 		"cancel": func() ([]user.Note, error) { return h.Service.CancelJobs(c.Request().Context(), c.op, ids) },
@@ -182,7 +177,7 @@ func (h *hosted) actOnJobs(c *request) error {
 
 func (h *hosted) listLog(c *request) error {
 	q := c.QueryParams()
-	l := listing(q, "action", "object", "user")
+	l := listing(q, "action", "object", "model", "user")
 	found, err := h.Service.Log(c.Request().Context(), c.op, l)
 	if err != nil {
 		return err
@@ -203,6 +198,8 @@ func pathOf(m user.Model) string {
 	switch m {
 	case user.AccountModel:
 		return usersPath
+	case user.GroupModel:
+		return groupsPath
 	case user.RoomModel:
 		return roomsPath
 	case user.RecordingModel:

@@ -2,7 +2,6 @@ package admin
 
 import (
 	"errors"
-	"net/http"
 	"strings"
 
 	"github.com/google/uuid"
@@ -20,6 +19,13 @@ var recordingsLink = link{"Recordings", recordingsPath}
 
 func recordingPath(id uuid.UUID, what string) string {
 	return recordingsPath + id.String() + "/" + what + "/"
+}
+
+func (h *hosted) recordings() kind[uuid.UUID] {
+	return kind[uuid.UUID]{
+		h: h, model: user.RecordingModel, one: "recording", many: "recordings", list: recordingsLink,
+		id: uuidOf, look: h.recordingThing, remove: h.Service.DeleteRecording,
+	}
 }
 
 // The recording actions (admin.md §3).
@@ -89,7 +95,7 @@ func (h *hosted) listRecordings(c *request) error {
 		}
 		rm := cell{Text: r.Room}
 		if c.op.May(user.View, user.RoomModel) {
-			rm.URL = roomPath(r.RoomID, "change")
+			rm.URL = roomPath(r.RoomID)
 		}
 		t.Rows = append(t.Rows, row{ID: r.ID.String(), Label: "recording " + r.ID.String(), Cells: []cell{
 			{Text: r.ID.String(), URL: recordingPath(r.ID, "change"), Mono: true, Head: true},
@@ -98,26 +104,19 @@ func (h *hosted) listRecordings(c *request) error {
 			{Text: orDash(r.WorkerID), Mono: true},
 		}})
 	}
-	t.Actions = recordingActions(c.op)
+	if c.op.May(user.Change, user.RecordingModel) {
+		t.Actions = []choice{{Value: remindAction, Label: remindLabel}, {Value: giveUpAction, Label: giveUpLabel}}
+	}
+	t.Actions = append(t.Actions, h.recordings().deletions(c)...)
 	finish(&t, c, l, "created", found)
 	return h.list(c, "Recordings", t)
 }
 
-func recordingActions(o user.Operator) (out []choice) {
-	if o.May(user.Change, user.RecordingModel) {
-		out = append(out, choice{Value: remindAction, Label: remindLabel}, choice{Value: giveUpAction, Label: giveUpLabel})
-	}
-	if o.May(user.Delete, user.RecordingModel) {
-		out = append(out, choice{Value: "delete_selected", Label: "Delete selected recordings"})
-	}
-	return out
-}
-
 func (h *hosted) actOnRecordings(c *request) error {
-	if len(recordingActions(c.op)) == 0 {
+	if !c.op.May(user.Change, user.RecordingModel) && !c.op.May(user.Delete, user.RecordingModel) {
 		return fault.New(fault.Forbidden, "admin_permission")
 	}
-	ids, ctx := c.selected(), c.Request().Context()
+	ids, ctx := selected(c, uuidOf), c.Request().Context()
 	back := recordingsPath
 	if len(ids) == 1 && c.form("from") == "object" {
 		back = recordingPath(ids[0], "change")
@@ -134,8 +133,8 @@ func (h *hosted) actOnRecordings(c *request) error {
 		notes, err = h.Service.Remind(ctx, c.op, ids)
 	case giveUpAction:
 		notes, err = h.Service.GiveUp(ctx, c.op, ids)
-	case "delete_selected":
-		return h.deleteRecordings(c, ids)
+	case deleteAction:
+		return h.recordings().deleteMany(c, ids)
 	default:
 		notes = []user.Note{warn("No action selected.")}
 	}
@@ -145,29 +144,11 @@ func (h *hosted) actOnRecordings(c *request) error {
 	return h.tell(c, back, notes...)
 }
 
-func (h *hosted) deleteRecordings(c *request, ids []uuid.UUID) error {
-	ctx := c.Request().Context()
-	if !c.op.May(user.Delete, user.RecordingModel) {
-		return fault.New(fault.Forbidden, "admin_permission")
-	}
-	if c.form("confirm") == "" {
-		return h.confirmMany(c, "these recordings", recordingsPath, ids, func(id uuid.UUID) (thing, error) {
-			p, err := h.Service.Recording(ctx, c.op, id)
-			if errors.Is(err, fault.NotFound) {
-				return thing{Name: "Recording " + id.String(), Warn: []string{"It is gone already."}}, nil
-			}
-			return recordingThing(p), err
-		})
-	}
-	return h.deleteMany(c, recordingsPath, "recording", "recordings", ids, func(id uuid.UUID) (string, error) {
-		return h.Service.DeleteRecording(ctx, c.op, id)
-	})
-}
-
 // recordingThing is a recording that is to be deleted.
-func recordingThing(p administration.RecordingPage) thing {
-	if p.Recording == nil {
-		return thing{}
+func (h *hosted) recordingThing(c *request, id uuid.UUID) (thing, error) {
+	p, err := h.Service.Recording(c.Request().Context(), c.op, id)
+	if err != nil {
+		return thing{}, err
 	}
 	t := thing{
 		Name: "Recording " + p.ID.String() + " of “" + p.Room.Name + "”", URL: recordingPath(p.ID, "change"),
@@ -179,14 +160,11 @@ func recordingThing(p administration.RecordingPage) thing {
 	if !p.Status().Final() {
 		t.Warn = append(t.Warn, "It has not ended and cannot be deleted.")
 	}
-	return t
+	t.Kept = len(t.Warn) > 0
+	return t, nil
 }
 
-func (h *hosted) showRecording(c *request) error {
-	id, err := c.id()
-	if err != nil {
-		return err
-	}
+func (h *hosted) showRecording(c *request, id uuid.UUID) error {
 	p, err := h.Service.Recording(c.Request().Context(), c.op, id)
 	if err != nil {
 		return err
@@ -197,7 +175,7 @@ func (h *hosted) showRecording(c *request) error {
 func (h *hosted) recordingPage(c *request, p administration.RecordingPage, sent administration.RecordingForm, fields map[string][]string) error {
 	rm := field{Kind: "static", Label: "Room", Value: p.Room.Name}
 	if c.op.May(user.View, user.RoomModel) {
-		rm.URL = roomPath(p.Room.ID, "change")
+		rm.URL = roomPath(p.Room.ID)
 	}
 	expiry := static("Expires", "Never")
 	if p.ExpiresAt != nil {
@@ -246,12 +224,7 @@ func (h *hosted) recordingPage(c *request, p administration.RecordingPage, sent 
 	if c.op.May(user.View, user.RecordingAccessModel) || c.op.May(user.Add, user.RecordingAccessModel) {
 		f.Inline = recordingInline(c, p, sent, save, fields)
 	}
-	if c.op.May(user.View, user.LogModel) {
-		f.Tools = append(f.Tools, tool{Label: "History", URL: "/admin/log/?object=" + p.ID.String()})
-	}
-	if c.op.May(user.Delete, user.RecordingModel) {
-		f.Delete = recordingPath(p.ID, "delete")
-	}
+	h.recordings().links(c, &f, p.ID, c.op.May(user.Delete, user.RecordingModel))
 	return h.show(c, "Recording of "+p.Room.Name, recordingsLink, f, fields)
 }
 
@@ -277,11 +250,7 @@ func recordingInline(c *request, p administration.RecordingPage, sent administra
 	return in
 }
 
-func (h *hosted) changeRecording(c *request) error {
-	id, err := c.id()
-	if err != nil {
-		return err
-	}
+func (h *hosted) changeRecording(c *request, id uuid.UUID) error {
 	f := administration.RecordingForm{Process: c.form("external_process_id"), Accesses: accesses(c)}
 	changed, err := h.Service.ChangeRecording(c.Request().Context(), c.op, id, f)
 	fields, wrong := invalid(err)
@@ -298,12 +267,8 @@ func (h *hosted) changeRecording(c *request) error {
 	return h.saved(c, changed, "Recording of "+p.Room.Name, recordingsPath, recordingPath(id, "change"))
 }
 
-func (h *hosted) hold(c *request) error {
-	id, err := c.id()
-	if err != nil {
-		return err
-	}
-	err = h.Service.Hold(c.Request().Context(), c.op, id, c.form("reason"))
+func (h *hosted) hold(c *request, id uuid.UUID) error {
+	err := h.Service.Hold(c.Request().Context(), c.op, id, c.form("reason"))
 	var note user.Note
 	switch fields, wrong := invalid(err); {
 	case wrong:
@@ -318,44 +283,9 @@ func (h *hosted) hold(c *request) error {
 	return h.tell(c, recordingPath(id, "change"), note)
 }
 
-func (h *hosted) release(c *request) error {
-	id, err := c.id()
-	if err != nil {
-		return err
-	}
+func (h *hosted) release(c *request, id uuid.UUID) error {
 	if err := h.Service.Release(c.Request().Context(), c.op, id); err != nil {
 		return err
 	}
 	return h.tell(c, recordingPath(id, "change"), done("The legal hold was released."))
-}
-
-func (h *hosted) confirmRecording(c *request) error {
-	id, err := c.id()
-	if err != nil {
-		return err
-	}
-	if !c.op.May(user.Delete, user.RecordingModel) {
-		return fault.New(fault.Forbidden, "admin_permission")
-	}
-	p, err := h.Service.Recording(c.Request().Context(), c.op, id)
-	if err != nil {
-		return err
-	}
-	t := recordingThing(p)
-	return h.render(c, http.StatusOK, "confirm", view{Title: "Delete recording", Trail: []link{{"Administration", Root}, recordingsLink, {"Recording of " + p.Room.Name, recordingPath(id, "change")}}, Body: deletion{
-		Question: "Are you sure you want to delete this recording? This cannot be undone.", Things: []thing{t},
-		Action: recordingPath(id, "delete"), Back: recordingPath(id, "change"), Blocked: len(t.Warn) > 0,
-	}})
-}
-
-func (h *hosted) deleteRecording(c *request) error {
-	id, err := c.id()
-	if err != nil {
-		return err
-	}
-	name, err := h.Service.DeleteRecording(c.Request().Context(), c.op, id)
-	if err != nil {
-		return err
-	}
-	return h.tell(c, recordingsPath, done("“"+name+"” was deleted successfully."))
 }

@@ -78,7 +78,8 @@ var sections = []struct {
 	group, label, url string
 	may               func(o user.Operator) bool
 }{
-	{"Meetings", "Users", "/admin/core/user/", viewer(user.AccountModel)},
+	{"People", "Users", "/admin/core/user/", viewer(user.AccountModel)},
+	{"People", "Groups", "/admin/auth/group/", viewer(user.GroupModel)},
 	{"Meetings", "Rooms", "/admin/core/room/", viewer(user.RoomModel)},
 	{"Meetings", "Recordings", "/admin/core/recording/", viewer(user.RecordingModel)},
 	{"Operations", "Unfinished recordings", "/admin/stuck-recordings/", viewer(user.RecordingModel)},

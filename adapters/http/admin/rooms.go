@@ -1,15 +1,12 @@
 package admin
 
 import (
-	"errors"
-	"net/http"
 	"strings"
 
 	"github.com/google/uuid"
 
 	"meetd/app/administration"
 	"meetd/domain/access"
-	"meetd/domain/fault"
 	"meetd/domain/room"
 	"meetd/domain/user"
 )
@@ -18,7 +15,14 @@ const roomsPath = "/admin/core/room/"
 
 var roomsLink = link{"Rooms", roomsPath}
 
-func roomPath(id uuid.UUID, what string) string { return roomsPath + id.String() + "/" + what + "/" }
+func roomPath(id uuid.UUID) string { return roomsPath + id.String() + "/change/" }
+
+func (h *hosted) rooms() kind[uuid.UUID] {
+	return kind[uuid.UUID]{
+		h: h, model: user.RoomModel, one: "room", many: "rooms", list: roomsLink,
+		id: uuidOf, look: h.roomThing, remove: h.Service.DeleteRoom,
+	}
+}
 
 // owners is the owner column of rooms and recordings (admin.md §2).
 func owners(only string, n int) cell {
@@ -54,62 +58,33 @@ func (h *hosted) listRooms(c *request) error {
 	}
 	for _, r := range found.Rows {
 		t.Rows = append(t.Rows, row{ID: r.ID.String(), Label: r.Name, Cells: []cell{
-			{Text: r.Name, URL: roomPath(r.ID, "change"), Head: true}, text(r.Slug), level(r.AccessLevel), owners(r.Owner, r.Owners), at(r.CreatedAt),
+			{Text: r.Name, URL: roomPath(r.ID), Head: true}, text(r.Slug), level(r.AccessLevel), owners(r.Owner, r.Owners), at(r.CreatedAt),
 		}})
 	}
-	if c.op.May(user.Delete, user.RoomModel) {
-		t.Actions = []choice{{Value: "delete_selected", Label: "Delete selected rooms"}}
-	}
-	if c.op.May(user.Add, user.RoomModel) {
-		t.Add = &link{"Add room", roomsPath + "add/"}
-	}
+	t.Actions, t.Add = h.rooms().deletions(c), h.rooms().adding(c)
 	finish(&t, c, l, "name", found)
 	return h.list(c, "Rooms", t)
 }
 
-func (h *hosted) actOnRooms(c *request) error {
-	ids := c.selected()
-	ctx := c.Request().Context()
-	switch {
-	case !c.op.May(user.Delete, user.RoomModel):
-		return fault.New(fault.Forbidden, "admin_permission")
-	case c.form("action") != "delete_selected", len(ids) == 0:
-		return h.tell(c, roomsPath, warn(nothingSelected))
-	case c.form("confirm") == "":
-		return h.confirmMany(c, "these rooms", roomsPath, ids, func(id uuid.UUID) (thing, error) {
-			p, err := h.Service.Room(ctx, c.op, id)
-			if errors.Is(err, fault.NotFound) {
-				return thing{Name: "Room " + id.String(), Warn: []string{"It is gone already."}}, nil
-			}
-			return roomThing(c.op, p), err
-		})
-	}
-	return h.deleteMany(c, roomsPath, "room", "rooms", ids, func(id uuid.UUID) (string, error) {
-		name, err := h.Service.DeleteRoom(ctx, c.op, id)
-		if name == "" {
-			name = "Room " + id.String()
-		}
-		return name, err
-	})
-}
-
 // roomThing is a room that is to be deleted.
-func roomThing(o user.Operator, p administration.RoomPage) thing {
-	if p.Room == nil {
-		return thing{}
+func (h *hosted) roomThing(c *request, id uuid.UUID) (thing, error) {
+	p, err := h.Service.Room(c.Request().Context(), c.op, id)
+	if err != nil {
+		return thing{}, err
 	}
 	b := p.Belongings
-	t := thing{Name: p.Name, URL: roomPath(p.ID, "change"), Along: []string{
+	t := thing{Name: p.Name, URL: roomPath(p.ID), Along: []string{
 		counts(b.Accesses, "role of somebody on it", "roles of people on it"),
 		counts(b.Recordings, "recording, with who may see it and its files in the bucket", "recordings, with who may see them and their files in the bucket"),
 	}}
 	if b.Held > 0 {
 		t.Warn = append(t.Warn, counts(b.Held, "recording is", "recordings are")+" on legal hold: the room cannot be deleted.")
 	}
-	if b.Recordings > 0 && !o.May(user.Delete, user.RecordingModel) {
+	if b.Recordings > 0 && !c.op.May(user.Delete, user.RecordingModel) {
 		t.Warn = append(t.Warn, "You may not delete recordings, and so not this room.")
 	}
-	return t
+	t.Kept = len(t.Warn) > 0
+	return t, nil
 }
 
 func levels(selected string) []choice {
@@ -159,14 +134,10 @@ func (h *hosted) addRoom(c *request) error {
 	} else if err != nil {
 		return err
 	}
-	return h.tell(c, roomPath(id, "change"), done("The room “"+strings.TrimSpace(f.Name)+"” was added successfully."))
+	return h.tell(c, roomPath(id), done("The room “"+strings.TrimSpace(f.Name)+"” was added successfully."))
 }
 
-func (h *hosted) showRoom(c *request) error {
-	id, err := c.id()
-	if err != nil {
-		return err
-	}
+func (h *hosted) showRoom(c *request, id uuid.UUID) error {
 	p, err := h.Service.Room(c.Request().Context(), c.op, id)
 	if err != nil {
 		return err
@@ -195,12 +166,7 @@ func (h *hosted) roomPage(c *request, p administration.RoomPage, sent administra
 	if c.op.May(user.View, user.RoomAccessModel) || c.op.May(user.Add, user.RoomAccessModel) {
 		f.Inline = h.roomInline(c, p, sent, f.Submit != "", fields)
 	}
-	if c.op.May(user.View, user.LogModel) {
-		f.Tools = append(f.Tools, tool{Label: "History", URL: "/admin/log/?object=" + p.ID.String()})
-	}
-	if c.op.May(user.Delete, user.RoomModel) {
-		f.Delete = roomPath(p.ID, "delete")
-	}
+	h.rooms().links(c, &f, p.ID, c.op.May(user.Delete, user.RoomModel))
 	return h.show(c, p.Name, roomsLink, f, fields)
 }
 
@@ -226,11 +192,7 @@ func (h *hosted) roomInline(c *request, p administration.RoomPage, sent administ
 	return in
 }
 
-func (h *hosted) changeRoom(c *request) error {
-	id, err := c.id()
-	if err != nil {
-		return err
-	}
+func (h *hosted) changeRoom(c *request, id uuid.UUID) error {
 	f := readRoom(c)
 	changed, err := h.Service.ChangeRoom(c.Request().Context(), c.op, id, f)
 	fields, wrong := invalid(err)
@@ -244,36 +206,5 @@ func (h *hosted) changeRoom(c *request) error {
 	if wrong {
 		return h.roomPage(c, p, f, fields)
 	}
-	return h.saved(c, changed, p.Name, roomsPath, roomPath(id, "change"))
-}
-
-func (h *hosted) confirmRoom(c *request) error {
-	id, err := c.id()
-	if err != nil {
-		return err
-	}
-	if !c.op.May(user.Delete, user.RoomModel) {
-		return fault.New(fault.Forbidden, "admin_permission")
-	}
-	p, err := h.Service.Room(c.Request().Context(), c.op, id)
-	if err != nil {
-		return err
-	}
-	t := roomThing(c.op, p)
-	return h.render(c, http.StatusOK, "confirm", view{Title: "Delete room", Trail: []link{{"Administration", Root}, roomsLink, {p.Name, roomPath(id, "change")}}, Body: deletion{
-		Question: "Are you sure you want to delete this room? This cannot be undone.", Things: []thing{t},
-		Action: roomPath(id, "delete"), Back: roomPath(id, "change"), Blocked: len(t.Warn) > 0,
-	}})
-}
-
-func (h *hosted) deleteRoom(c *request) error {
-	id, err := c.id()
-	if err != nil {
-		return err
-	}
-	name, err := h.Service.DeleteRoom(c.Request().Context(), c.op, id)
-	if err != nil {
-		return err
-	}
-	return h.tell(c, roomsPath, done("The room “"+name+"” was deleted successfully."))
+	return h.saved(c, changed, p.Name, roomsPath, roomPath(id))
 }

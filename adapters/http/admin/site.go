@@ -4,7 +4,6 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
-	"slices"
 	"strings"
 
 	"github.com/google/uuid"
@@ -59,23 +58,28 @@ type route struct {
 
 // routes is the one table of all pages for which one must be logged in.
 func (h *hosted) routes() []route {
+	users, groups, rooms, recordings := h.users(), h.groups(), h.rooms(), h.recordings()
 	return []route{
 		{"/admin/", h.index, nil},
-		{"/admin/core/user/", h.listUsers, h.actOnUsers},
+		{"/admin/core/user/", h.listUsers, users.act},
 		{"/admin/core/user/add/", h.newUser, h.addUser},
-		{"/admin/core/user/:id/change/", h.showUser, h.changeUser},
-		{"/admin/core/user/:id/password/", h.showPassword, h.setPassword},
-		{"/admin/core/user/:id/end-sessions/", nil, h.endSessions},
-		{"/admin/core/user/:id/delete/", h.confirmUser, h.deleteUser},
-		{"/admin/core/room/", h.listRooms, h.actOnRooms},
+		{"/admin/core/user/:id/change/", users.of(h.showUser), users.of(h.changeUser)},
+		{"/admin/core/user/:id/password/", users.of(h.showPassword), users.of(h.setPassword)},
+		{"/admin/core/user/:id/end-sessions/", nil, users.of(h.endSessions)},
+		{"/admin/core/user/:id/delete/", users.of(users.confirm), users.of(users.delete)},
+		{"/admin/auth/group/", h.listGroups, groups.act},
+		{"/admin/auth/group/add/", h.newGroup, h.addGroup},
+		{"/admin/auth/group/:id/change/", groups.of(h.showGroup), groups.of(h.changeGroup)},
+		{"/admin/auth/group/:id/delete/", groups.of(groups.confirm), groups.of(groups.delete)},
+		{"/admin/core/room/", h.listRooms, rooms.act},
 		{"/admin/core/room/add/", h.newRoom, h.addRoom},
-		{"/admin/core/room/:id/change/", h.showRoom, h.changeRoom},
-		{"/admin/core/room/:id/delete/", h.confirmRoom, h.deleteRoom},
+		{"/admin/core/room/:id/change/", rooms.of(h.showRoom), rooms.of(h.changeRoom)},
+		{"/admin/core/room/:id/delete/", rooms.of(rooms.confirm), rooms.of(rooms.delete)},
 		{"/admin/core/recording/", h.listRecordings, h.actOnRecordings},
-		{"/admin/core/recording/:id/change/", h.showRecording, h.changeRecording},
-		{"/admin/core/recording/:id/hold/", nil, h.hold},
-		{"/admin/core/recording/:id/release/", nil, h.release},
-		{"/admin/core/recording/:id/delete/", h.confirmRecording, h.deleteRecording},
+		{"/admin/core/recording/:id/change/", recordings.of(h.showRecording), recordings.of(h.changeRecording)},
+		{"/admin/core/recording/:id/hold/", nil, recordings.of(h.hold)},
+		{"/admin/core/recording/:id/release/", nil, recordings.of(h.release)},
+		{"/admin/core/recording/:id/delete/", recordings.of(recordings.confirm), recordings.of(recordings.delete)},
 		{"/admin/stuck-recordings/", h.listStuck, h.actOnStuck},
 		{"/admin/jobs/", h.listJobs, h.actOnJobs},
 		{"/admin/log/", h.listLog, nil},
@@ -180,29 +184,6 @@ func (h *hosted) identify(c echo.Context) (*request, error) {
 		c.Set(keyOperator, r.op)
 	}
 	return r, err
-}
-
-// id is the object of the path.
-func (c *request) id() (uuid.UUID, error) {
-	id, err := uuid.Parse(c.Param("id"))
-	if err != nil || id.String() != c.Param("id") {
-		return uuid.Nil, fault.New(fault.NotFound, "path")
-	}
-	return id, nil
-}
-
-// mostSelected is how many rows an action takes at once.
-const mostSelected = 200
-
-// selected are the rows that were ticked.
-func (c *request) selected() []uuid.UUID {
-	var ids []uuid.UUID
-	for _, text := range c.Request().PostForm["_selected_action"] {
-		if id, err := uuid.Parse(text); err == nil && !slices.Contains(ids, id) && len(ids) < mostSelected {
-			ids = append(ids, id)
-		}
-	}
-	return ids
 }
 
 func (c *request) form(name string) string { return c.Request().PostForm.Get(name) }

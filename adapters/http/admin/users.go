@@ -1,7 +1,6 @@
 package admin
 
 import (
-	"errors"
 	"net/http"
 	"slices"
 	"strconv"
@@ -18,6 +17,13 @@ const usersPath = "/admin/core/user/"
 var usersLink = link{"Users", usersPath}
 
 func userPath(id uuid.UUID, what string) string { return usersPath + id.String() + "/" + what + "/" }
+
+func (h *hosted) users() kind[uuid.UUID] {
+	return kind[uuid.UUID]{
+		h: h, model: user.AccountModel, one: "user", many: "users", list: usersLink,
+		id: uuidOf, look: h.userThing, remove: h.Service.DeleteAccount,
+	}
+}
 
 func (h *hosted) listUsers(c *request) error {
 	q := c.QueryParams()
@@ -61,48 +67,18 @@ func (h *hosted) listUsers(c *request) error {
 			{Text: u.ID.String(), Mono: true},
 		}})
 	}
-	if c.op.May(user.Delete, user.AccountModel) {
-		t.Actions = []choice{{Value: "delete_selected", Label: "Delete selected users"}}
-	}
-	if c.op.May(user.Add, user.AccountModel) {
-		t.Add = &link{"Add user", usersPath + "add/"}
-	}
+	t.Actions, t.Add = h.users().deletions(c), h.users().adding(c)
 	finish(&t, c, l, "standing", found)
 	return h.list(c, "Users", t)
 }
 
-func (h *hosted) actOnUsers(c *request) error {
-	ids := c.selected()
-	ctx := c.Request().Context()
-	switch {
-	case !c.op.May(user.Delete, user.AccountModel):
-		return fault.New(fault.Forbidden, "admin_permission")
-	case c.form("action") != "delete_selected", len(ids) == 0:
-		return h.tell(c, usersPath, warn(nothingSelected))
-	case c.form("confirm") == "":
-		return h.confirmMany(c, "these users", usersPath, ids, func(id uuid.UUID) (thing, error) {
-			p, err := h.Service.Account(ctx, c.op, id)
-			if errors.Is(err, fault.NotFound) {
-				return thing{Name: "User " + id.String(), Warn: []string{"It is gone already."}}, nil
-			}
-			return userThing(p), err
-		})
-	}
-	return h.deleteMany(c, usersPath, "user", "users", ids, func(id uuid.UUID) (string, error) {
-		name, err := h.Service.DeleteAccount(ctx, c.op, id)
-		if name == "" {
-			name = "User " + id.String()
-		}
-		return name, err
-	})
-}
-
 // userThing is an account that is to be deleted.
-func userThing(p administration.AccountPage) thing {
-	if p.Account == nil {
-		return thing{}
+func (h *hosted) userThing(c *request, id uuid.UUID) (thing, error) {
+	p, err := h.Service.Account(c.Request().Context(), c.op, id)
+	if err != nil {
+		return thing{}, err
 	}
-	t := thing{Name: p.MailName(), URL: userPath(p.ID, "change"), Along: []string{
+	t := thing{Name: p.MailName(), URL: userPath(p.ID, "change"), Kept: !p.MayDelete || p.Belongings.Files > 0, Along: []string{
 		counts(p.Belongings.Rooms, "role on a room", "roles on rooms"),
 		counts(p.Belongings.Recordings, "role on a recording", "roles on recordings"),
 		counts(p.Belongings.Sessions, "live session", "live sessions"),
@@ -117,7 +93,7 @@ func userThing(p administration.AccountPage) thing {
 	if !p.MayDelete {
 		t.Warn = append(t.Warn, "You may not delete this user.")
 	}
-	return t
+	return t, nil
 }
 
 func (h *hosted) userForm(c *request, f administration.AccountForm, p *administration.AccountPage) []fieldset {
@@ -147,17 +123,16 @@ func (h *hosted) userForm(c *request, f administration.AccountForm, p *administr
 		return sets
 	}
 	rights := standingFields(f)
-	var groups, permissions []choice
+	var groups []choice
 	for _, g := range p.Rights.Groups {
 		groups = append(groups, choice{strconv.Itoa(int(g.ID)), g.Name, slices.Contains(f.Groups, g.ID)})
-	}
-	for _, n := range p.Rights.Permissions {
-		permissions = append(permissions, choice{string(n.Permission), n.Name + " (" + string(n.Permission) + ")", slices.Contains(f.Permissions, n.Permission)})
 	}
 	if len(groups) > 0 {
 		rights = append(rights, field{Kind: "checks", Name: "groups", Label: "Groups", Options: groups})
 	}
-	rights = append(rights, field{Kind: "checks", Name: "user_permissions", Label: "User permissions", Options: permissions, Help: "What the user may do here beside what the groups allow. Superusers may do everything."})
+	rights = append(rights, permissionField(
+		"user_permissions", "User permissions", "What the user may do here beside what the groups allow. Superusers may do everything.", p.Rights.Permissions, f.Permissions,
+	))
 	if !c.op.Superuser {
 		rights = fixed(rights)
 		rights[0].Help = "Only superusers change these."
@@ -182,14 +157,12 @@ func readUser(c *request) administration.AccountForm {
 	f := administration.AccountForm{
 		AdminEmail: c.form("admin_email"), Language: c.form("language"), Timezone: c.form("timezone"),
 		Active: c.form("is_active") != "", Device: c.form("is_device") != "", Staff: c.form("is_staff") != "", Superuser: c.form("is_superuser") != "",
+		Permissions: permissionsOf(c, "user_permissions"),
 	}
 	for _, text := range c.Request().PostForm["groups"] {
 		if id, err := strconv.ParseInt(text, 10, 32); err == nil {
 			f.Groups = append(f.Groups, int32(id))
 		}
-	}
-	for _, text := range c.Request().PostForm["user_permissions"] {
-		f.Permissions = append(f.Permissions, user.Permission(text))
 	}
 	return f
 }
@@ -227,11 +200,7 @@ func (h *hosted) addUser(c *request) error {
 	return h.tell(c, userPath(id, "change"), done("The user “"+f.AdminEmail+"” was added successfully."))
 }
 
-func (h *hosted) showUser(c *request) error {
-	id, err := c.id()
-	if err != nil {
-		return err
-	}
+func (h *hosted) showUser(c *request, id uuid.UUID) error {
 	p, err := h.Service.Account(c.Request().Context(), c.op, id)
 	if err != nil {
 		return err
@@ -260,20 +229,11 @@ func (h *hosted) userPage(c *request, p administration.AccountPage, sent adminis
 		f.Tools = append(f.Tools, tool{Label: "Change password", URL: userPath(p.ID, "password")},
 			tool{Label: "End all sessions", URL: userPath(p.ID, "end-sessions"), Post: true})
 	}
-	if c.op.May(user.View, user.LogModel) {
-		f.Tools = append(f.Tools, tool{Label: "History", URL: "/admin/log/?object=" + p.ID.String()})
-	}
-	if p.MayDelete {
-		f.Delete = userPath(p.ID, "delete")
-	}
+	h.users().links(c, &f, p.ID, p.MayDelete)
 	return h.show(c, p.MailName(), usersLink, f, fields)
 }
 
-func (h *hosted) changeUser(c *request) error {
-	id, err := c.id()
-	if err != nil {
-		return err
-	}
+func (h *hosted) changeUser(c *request, id uuid.UUID) error {
 	f := readUser(c)
 	changed, err := h.Service.ChangeAccount(c.Request().Context(), c.op, id, f)
 	fields, wrong := invalid(err)
@@ -290,13 +250,9 @@ func (h *hosted) changeUser(c *request) error {
 	return h.saved(c, changed, p.MailName(), usersPath, userPath(id, "change"))
 }
 
-func (h *hosted) showPassword(c *request) error { return h.passwordPage(c, nil) }
+func (h *hosted) showPassword(c *request, id uuid.UUID) error { return h.passwordPage(c, id, nil) }
 
-func (h *hosted) passwordPage(c *request, fields map[string][]string) error {
-	id, err := c.id()
-	if err != nil {
-		return err
-	}
+func (h *hosted) passwordPage(c *request, id uuid.UUID, fields map[string][]string) error {
 	p, err := h.Service.Account(c.Request().Context(), c.op, id)
 	if err != nil {
 		return err
@@ -313,14 +269,10 @@ func (h *hosted) passwordPage(c *request, fields map[string][]string) error {
 	}, fields)
 }
 
-func (h *hosted) setPassword(c *request) error {
-	id, err := c.id()
-	if err != nil {
-		return err
-	}
-	err = h.Service.SetPassword(c.Request().Context(), c.op, id, c.form("password1"), c.form("password2"))
+func (h *hosted) setPassword(c *request, id uuid.UUID) error {
+	err := h.Service.SetPassword(c.Request().Context(), c.op, id, c.form("password1"), c.form("password2"))
 	if fields, ok := invalid(err); ok {
-		return h.passwordPage(c, fields)
+		return h.passwordPage(c, id, fields)
 	} else if err != nil {
 		return err
 	}
@@ -331,11 +283,7 @@ func (h *hosted) setPassword(c *request) error {
 	return h.tell(c, userPath(id, "change"), done("Password changed successfully. All sessions of the user have ended."))
 }
 
-func (h *hosted) endSessions(c *request) error {
-	id, err := c.id()
-	if err != nil {
-		return err
-	}
+func (h *hosted) endSessions(c *request, id uuid.UUID) error {
 	n, err := h.Service.EndSessions(c.Request().Context(), c.op, id)
 	if err != nil {
 		return err
@@ -345,34 +293,4 @@ func (h *hosted) endSessions(c *request) error {
 		return c.Redirect(http.StatusSeeOther, "/admin/login/")
 	}
 	return h.tell(c, userPath(id, "change"), done(counts(int(n), "session", "sessions")+" ended."))
-}
-
-func (h *hosted) confirmUser(c *request) error {
-	id, err := c.id()
-	if err != nil {
-		return err
-	}
-	if !c.op.May(user.Delete, user.AccountModel) {
-		return fault.New(fault.Forbidden, "admin_permission")
-	}
-	p, err := h.Service.Account(c.Request().Context(), c.op, id)
-	if err != nil {
-		return err
-	}
-	return h.render(c, http.StatusOK, "confirm", view{Title: "Delete user", Trail: []link{{"Administration", Root}, usersLink, {p.MailName(), userPath(id, "change")}}, Body: deletion{
-		Question: "Are you sure you want to delete this user? This cannot be undone.", Things: []thing{userThing(p)},
-		Action: userPath(id, "delete"), Back: userPath(id, "change"), Blocked: !p.MayDelete || p.Belongings.Files > 0,
-	}})
-}
-
-func (h *hosted) deleteUser(c *request) error {
-	id, err := c.id()
-	if err != nil {
-		return err
-	}
-	name, err := h.Service.DeleteAccount(c.Request().Context(), c.op, id)
-	if err != nil {
-		return err
-	}
-	return h.tell(c, usersPath, done("The user “"+name+"” was deleted successfully."))
 }
