@@ -1,6 +1,7 @@
 package http
 
 import (
+	"errors"
 	"net/http"
 	"strings"
 	"time"
@@ -99,7 +100,10 @@ func (s *Server) startRecording(c echo.Context) error {
 		return err
 	}
 	in, err := readObject(c)
-	if err != nil {
+	var noObject fieldErrors
+	if errors.As(err, &noObject) {
+		return fault.New(fault.Invalid, "recording_request")
+	} else if err != nil {
 		return err
 	}
 	mode, options, ok := recordingRequest(in)
