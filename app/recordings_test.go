@@ -355,6 +355,7 @@ func TestStorageHookRefusals(t *testing.T) {
 		"no scheme":      {"storage-hook-token", "application/json", good, 401, `{"detail":"Invalid authorization header format."}`},
 		"wrong type":     {"bearer  storage-hook-token", "text/plain", good, 415, `{"detail":"Unsupported media type \"text/plain\" in request."}`},
 		"urlencoded":     {"Bearer storage-hook-token", "application/x-www-form-urlencoded", "a=b", 415, ""},
+		"form":           {"Bearer storage-hook-token", "multipart/form-data; boundary=x", "--x\r\nContent-Disposition: form-data; name=\"Records\"\r\n\r\n[]\r\n--x--\r\n", 403, malformed},
 		"no JSON":        {"Bearer storage-hook-token", "application/json", "{", 400, ""},
 		"deep JSON":      {"Bearer storage-hook-token", "application/json", strings.Repeat("[", 100_000), 400, ""},
 		"deep valid":     {"Bearer storage-hook-token", "application/json", strings.Repeat("[", 9000) + strings.Repeat("]", 9000), 403, malformed},

@@ -72,6 +72,9 @@ func (s *Server) storageHook(c echo.Context) error {
 		return readErr
 	}
 	if len(body) > 0 {
+		if err == nil && kind == "multipart/form-data" { // may be sent, but no store does
+			return fault.New(fault.Invalid, "storage_event")
+		}
 		if err != nil || kind != "application/json" && !fromSNS(c.Request(), kind) {
 			return fault.About(fault.Invalid, "media_type", header)
 		}
