@@ -2,6 +2,7 @@ package app_test
 
 import (
 	"bytes"
+	"crypto/rand"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -362,6 +363,15 @@ func TestSummaryRefuses(t *testing.T) {
 	}
 }
 
+// longName is the name of nothing: longer than can be stored, or indexed, however
+// well it is compressed.
+var longName = func() (name string) {
+	for range 200 {
+		name += rand.Text()
+	}
+	return name
+}()
+
 func TestProcessHookRefusals(t *testing.T) {
 	t.Parallel()
 	_, env := startSummary(t, "")
@@ -378,6 +388,8 @@ func TestProcessHookRefusals(t *testing.T) {
 		"null job":     {"Bearer process-token", `{"job_id":null}`, 400, `{"job_id":["This field may not be null."]}`},
 		"blank job":    {"Bearer process-token", `{"job_id":" "}`, 400, `{"job_id":["This field may not be blank."]}`},
 		"no text":      {"Bearer process-token", `{"job_id":"a","type":[],"status":{}}`, 400, `{"type":["Not a valid string."],"status":["Not a valid string."]}`},
+		"long":         {"Bearer process-token", `{"job_id":"` + longName + `","type":"transcript","status":"success"}`, 200, `{"message":"Event processed."}`},
+		"NUL":          {"Bearer process-token", `{"job_id":"a\u0000b","type":"transcript","status":"success"}`, 400, `{"job_id":["Null characters are not allowed."]}`},
 		"number":       {"Bearer process-token", `{"job_id":7,"type":null,"status":"","more":1}`, 200, `{"message":"Event processed."}`},
 	} {
 		header := http.Header{"Content-Type": {"application/json"}}

@@ -183,6 +183,7 @@ func TestForeignEgress(t *testing.T) {
 	for _, status := range []string{"EGRESS_ACTIVE", "EGRESS_FAILED", "EGRESS_COMPLETE"} {
 		wantAnswer(t, status, s.webhook(t, egressEvent("egress_ended", "EG_foreign", room.String(), status)), 200, `{"status":"success"}`)
 	}
+	wantAnswer(t, "long", s.webhook(t, egressEvent("egress_ended", longName, room.String(), "EGRESS_FAILED")), 200, `{"status":"success"}`)
 	if got := s.onlyRecording(t, room); got.Status != "active" {
 		t.Errorf("a foreign egress moved the recording: %+v", got)
 	}

@@ -9,6 +9,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/google/uuid"
 
@@ -23,11 +24,20 @@ type egressFact struct {
 	Elsewhere bool
 }
 
+// maxName is how long the names of egresses and jobs may be that are stored with
+// recordings, in characters (database.md).
+const maxName = 255
+
+// storable reports whether an egress or a job of this name could be one of ours.
+func storable(name string) bool {
+	return name != "" && utf8.RuneCountInString(name) <= maxName && !strings.ContainsRune(name, 0)
+}
+
 // EgressEvent takes what LiveKit says of an egress, in the event with this id. An
 // egress that nobody here asked for is no error: the sender could do nothing about
 // it.
 func (s *Service) EgressEvent(ctx context.Context, eventID string, e ports.Egress) error {
-	if e.ID == "" || strings.ContainsRune(e.ID, 0) { // none that could have been given to us
+	if !storable(e.ID) {
 		return nil
 	}
 	said := egressFact{e.Status, e.Elsewhere}
@@ -107,7 +117,7 @@ type processFact struct{ Succeeded bool }
 // end of a transcript, and a job that nobody here asked for, is no error: the
 // sender could do nothing about it (recording.md §6).
 func (s *Service) ProcessEvent(ctx context.Context, job, kind, status string) error {
-	if kind != "transcript" || status != "success" && status != "failure" || strings.ContainsRune(job, 0) {
+	if kind != "transcript" || status != "success" && status != "failure" || !storable(job) {
 		return nil
 	}
 	said := processFact{Succeeded: status == "success"}
