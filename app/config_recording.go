@@ -71,6 +71,9 @@ const (
 	parserClasses = "core.recording.event.parsers."
 )
 
+// maxExpirationDays is a hundred years. Fewer than none would delete everything.
+const maxExpirationDays = 36500
+
 func loadRecording(r *reader) Recording {
 	c := Recording{
 		Enabled:              r.boolean("RECORDING_ENABLE", false),
@@ -96,6 +99,9 @@ func loadRecording(r *reader) Recording {
 		if c.DownloadBaseURL == "" {
 			c.DownloadBaseURL = old
 		}
+	}
+	if days := c.ExpirationDays; days != nil && (*days < 0 || *days > maxExpirationDays) {
+		r.faultf("RECORDING_EXPIRATION_DAYS: %d is out of range; use 1 to %d days, or 0 for never", *days, maxExpirationDays)
 	}
 	if c.ReconcilePeriod == 0 {
 		r.faultf("MEETD_RECONCILE_PERIOD: 0 is not a period; use 1 or more seconds")

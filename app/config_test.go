@@ -671,6 +671,9 @@ func TestFaults(t *testing.T) {
 		{[]string{"RECORDING_ENCODING_KEY_FRAME_INTERVAL_S=nan"}, "RECORDING_ENCODING_KEY_FRAME_INTERVAL_S: NaN is out of range; use 0 to 3600 seconds"},
 		{[]string{"RECORDING_ENCODING_KEY_FRAME_INTERVAL_S=-1"}, "RECORDING_ENCODING_KEY_FRAME_INTERVAL_S: -1 is out of range; use 0 to 3600 seconds"},
 		{[]string{"RECORDING_ENCODING_KEY_FRAME_INTERVAL_S=inf"}, "RECORDING_ENCODING_KEY_FRAME_INTERVAL_S: +Inf is out of range; use 0 to 3600 seconds"},
+		{[]string{"RECORDING_EXPIRATION_DAYS=-1"}, "RECORDING_EXPIRATION_DAYS: -1 is out of range; use 1 to 36500 days, or 0 for never"},
+		{[]string{"RECORDING_EXPIRATION_DAYS=36501"}, "RECORDING_EXPIRATION_DAYS: 36501 is out of range; use 1 to 36500 days, or 0 for never"},
+		{[]string{"RECORDING_EXPIRATION_DAYS=36500"}, ""},
 		{[]string{"MEETD_RECONCILE_PERIOD=0"}, "MEETD_RECONCILE_PERIOD: 0 is not a period; use 1 or more seconds"},
 		{
 			[]string{"MEETD_WEBHOOK_URLS=https://a.example.org"},
