@@ -324,7 +324,7 @@ func (r *Recording) ExpiresAt(days int) (at time.Time, ok bool) {
 	if days == 0 {
 		return time.Time{}, false
 	}
-	return r.CreatedAt.AddDate(0, 0, days), true
+	return r.CreatedAt.UTC().AddDate(0, 0, days), true // a day is 24 hours, wherever the program runs
 }
 
 // Expired reports whether that time has passed.

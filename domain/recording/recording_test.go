@@ -236,6 +236,15 @@ func TestExpiry(t *testing.T) {
 	if r.Expired(1, made.AddDate(0, 0, 1)) || !r.Expired(1, made.AddDate(0, 0, 1).Add(time.Second)) {
 		t.Error("expiry is off by some time")
 	}
+	// A day is 24 hours, also where clocks are put forward in between.
+	paris, err := time.LoadLocation("Europe/Paris")
+	if err != nil {
+		t.Fatal(err)
+	}
+	made = time.Date(2026, 3, 28, 12, 0, 0, 0, paris)
+	if day, _ := (&Recording{CreatedAt: made}).ExpiresAt(1); day.Sub(made) != 24*time.Hour {
+		t.Errorf("over the beginning of summer time it expires after %v", day.Sub(made))
+	}
 }
 
 const id = "46d1a121-2426-484d-8fb3-09b5d886f7a8"
