@@ -44,6 +44,7 @@ type liveKit struct {
 	onStart func(*lk.RoomCompositeEgressRequest) (*lk.EgressInfo, error)
 	onStop  func(id string) (*lk.EgressInfo, error)
 	onList  func() ([]*lk.EgressInfo, error) // all egresses
+	onShow  func(metadata string)            // before it is written
 }
 
 func startLiveKit(t *testing.T) (*liveKit, map[string]string) {
@@ -107,6 +108,12 @@ func (l *liveKit) ListRooms(_ context.Context, r *lk.ListRoomsRequest) (*lk.List
 }
 
 func (l *liveKit) UpdateRoomMetadata(_ context.Context, r *lk.UpdateRoomMetadataRequest) (*lk.Room, error) {
+	l.mu.Lock()
+	onShow := l.onShow
+	l.mu.Unlock()
+	if onShow != nil {
+		onShow(r.GetMetadata())
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.metadata[r.GetRoom()] = r.GetMetadata()

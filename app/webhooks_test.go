@@ -129,6 +129,38 @@ func TestFailedEgressFreesRoom(t *testing.T) {
 	}
 }
 
+// A slow write of an old state is not the last one: what is shown in the end is
+// what is true.
+func TestSlowShow(t *testing.T) {
+	t.Parallel()
+	live, env := startLiveKit(t)
+	s := startService(t, env)
+	ada := s.login(t, "ada")
+	room := s.room(t, ada)
+	live.open(room.String(), "")
+	wantAnswer(t, "start", s.start(t, ada, room, film), 201, "")
+	eventually(t, "starting is shown", func() bool { return live.roomMetadata(room.String())["recording_status"] == "starting" })
+	slow, release := make(chan struct{}), make(chan struct{})
+	live.mu.Lock()
+	live.onShow = func(metadata string) {
+		if strings.Contains(metadata, "started") {
+			close(slow)
+			<-release
+		}
+	}
+	live.mu.Unlock()
+	egress := s.onlyRecording(t, room).Worker
+	wantAnswer(t, "active", s.webhook(t, egressEvent("egress_updated", egress, room.String(), "EGRESS_ACTIVE")), 200, "")
+	<-slow
+	wantAnswer(t, "ended", s.webhook(t, egressEvent("egress_ended", egress, room.String(), "EGRESS_FAILED")), 200, "")
+	eventually(t, "nothing is shown any more", func() bool { return len(live.roomMetadata(room.String())) == 0 })
+	close(release)
+	eventually(t, "all is shown", func() bool { return !strings.Contains(s.jobs(t, "show_recording"), "running") })
+	if got := live.roomMetadata(room.String()); len(got) != 0 {
+		t.Errorf("shown: %v", got)
+	}
+}
+
 // LiveKit may report before our own commit (field.md): nothing is lost, in
 // whatever order it comes, and nobody gets a 5xx.
 func TestEventsBeforeCommit(t *testing.T) {
