@@ -129,6 +129,32 @@ func TestFailedEgressFreesRoom(t *testing.T) {
 	}
 }
 
+// Who may still be recorded sees it: a stop that LiveKit did not confirm ends
+// nothing yet.
+func TestFailedStopIsShown(t *testing.T) {
+	t.Parallel()
+	live, env := startLiveKit(t)
+	s := startService(t, env)
+	ada := s.login(t, "ada")
+	room := s.room(t, ada)
+	live.open(room.String(), "")
+	shown := func() any { return live.roomMetadata(room.String())["recording_status"] }
+	wantAnswer(t, "start", s.start(t, ada, room, film), 201, "")
+	egress := s.onlyRecording(t, room).Worker
+	wantAnswer(t, "active", s.webhook(t, egressEvent("egress_updated", egress, room.String(), "EGRESS_ACTIVE")), 200, "")
+	eventually(t, "started is shown", func() bool { return shown() == "started" })
+	live.mu.Lock()
+	live.onStop = func(string) (*lk.EgressInfo, error) { return nil, errLiveKit }
+	live.mu.Unlock()
+	wantAnswer(t, "stop", s.stop(t, ada, room), 500, "")
+	eventually(t, "the stop is shown", func() bool { return s.jobs(t, "show_recording") == "completed completed completed" })
+	if shown() != "started" {
+		t.Errorf("after a stop that may not have worked %v is shown", shown())
+	}
+	wantAnswer(t, "ended", s.webhook(t, egressEvent("egress_ended", egress, room.String(), "EGRESS_COMPLETE")), 200, "")
+	eventually(t, "nothing is shown any more", func() bool { return len(live.roomMetadata(room.String())) == 0 })
+}
+
 // A slow write of an old state is not the last one: what is shown in the end is
 // what is true.
 func TestSlowShow(t *testing.T) {

@@ -43,7 +43,7 @@ func (s *Service) toShow(ctx context.Context, roomID uuid.UUID) (shown, error) {
 		return shown{}, nil
 	case err != nil:
 		return shown{}, err
-	case rec.Egress().Ended(), !rec.Status().Open() && rec.Status() != recording.Stopped:
+	case rec.Egress().Ended(), !rec.Status().Open() && rec.Status() != recording.Stopped && !rec.Unsure():
 		return shown{}, nil
 	case rec.Egress() == recording.EgressEnding:
 		return shown{status: "saving"}, nil
