@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -206,6 +207,32 @@ func TestStartFails(t *testing.T) {
 		live.onStart = nil
 		live.mu.Unlock()
 		wantAnswer(t, name+", again", s.start(t, ada, room, film), 201, "")
+	}
+}
+
+// A recording that was given up while LiveKit took its time to start is not made.
+func TestStartTakesTooLong(t *testing.T) {
+	t.Parallel()
+	live, env := startLiveKit(t)
+	s := startService(t, env)
+	ada := s.login(t, "ada")
+	for _, status := range []string{"failed_to_start", "failed_to_stop"} {
+		room := s.room(t, ada)
+		live.mu.Lock()
+		live.onStart = func(*lk.RoomCompositeEgressRequest) (*lk.EgressInfo, error) {
+			s.exec(t, `UPDATE meet_recording SET status = $2 WHERE room_id = $1`, room, status)
+			return &lk.EgressInfo{EgressId: "EG_" + status}, nil
+		}
+		live.mu.Unlock()
+		wantAnswer(t, status, s.start(t, ada, room, film), 502, `{"error":"Recording failed to start for room room-`+room.String()[:8]+`"}`)
+		eventually(t, status+": the egress is stopped", func() bool {
+			live.mu.Lock()
+			defer live.mu.Unlock()
+			return slices.Contains(live.stops, "EG_"+status)
+		})
+		if got := s.onlyRecording(t, room); got.Status != status {
+			t.Errorf("%s: %+v", status, got)
+		}
 	}
 }
 

@@ -102,8 +102,12 @@ func (s *Service) Start(ctx context.Context, u *user.User, identifier string, mo
 		}
 	}
 	err = s.begin(ctx, u.ID, rec.ID, worker)
-	if errors.Is(err, fault.NotFound) {
+	switch {
+	case errors.Is(err, fault.NotFound):
 		err = errors.Join(err, s.abandon(ctx, rec, worker))
+	case errors.Is(err, fault.Conflict): // it was given up meanwhile
+		err = errors.Join(err, s.Store.InTx(ctx, func(r ports.Repos) error { return r.Jobs.StopEgress(ctx, worker) }))
+		return nil, &fault.Error{Kind: fault.Upstream, Code: "recording_start", Subject: rm.Slug, Err: err}
 	}
 	return rm, err
 }
