@@ -2,6 +2,7 @@ package app_test
 
 import (
 	"maps"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -173,10 +174,19 @@ func TestAbandonedEgress(t *testing.T) {
 	s := startService(t, env)
 	ada := s.login(t, "ada")
 	abandoned, running := s.recording(t, screen, "failed_to_start", roles{ada: "owner"}), s.recording(t, screen, "active", roles{ada: "owner"})
+	// Given up by hand after the process died that had asked for the egress, and by Django.
+	given, django := s.recording(t, screen, "failed_to_stop", roles{ada: "owner"}), s.recording(t, screen, "failed_to_stop", roles{ada: "owner"})
+	s.exec(t, `UPDATE meet_recording SET worker_id = NULL, updated_at = now() - interval '1 minute' WHERE status = 'failed_to_stop'`)
+	s.exec(t, `INSERT INTO meetd.recording_state (recording_id, unsure, updated_at) VALUES ($1, true, now())`, given)
+	egress := func(id uuid.UUID) string { return "EG_of_recordings/" + id.String() + ".mp4" }
 	live.mu.Lock()
 	live.onList = func() ([]*lk.EgressInfo, error) {
 		var list []*lk.EgressInfo
-		for _, key := range []string{"recordings/" + abandoned.String() + ".mp4", "recordings/" + running.String() + ".mp4", "other/film.mp4"} {
+		keys := []string{"other/film.mp4"}
+		for _, id := range []uuid.UUID{abandoned, running, given, django} {
+			keys = append(keys, "recordings/"+id.String()+".mp4")
+		}
+		for _, key := range keys {
 			list = append(list, &lk.EgressInfo{
 				EgressId: "EG_of_" + key, Status: lk.EgressStatus_EGRESS_ACTIVE,
 				Request: &lk.EgressInfo_RoomComposite{RoomComposite: &lk.RoomCompositeEgressRequest{
@@ -187,11 +197,21 @@ func TestAbandonedEgress(t *testing.T) {
 		return list, nil
 	}
 	live.mu.Unlock()
-	eventually(t, "it is stopped", func() bool { _, stops := live.counts(); return stops > 0 })
+	for _, id := range []uuid.UUID{abandoned, given} {
+		eventually(t, "it is stopped", func() bool {
+			live.mu.Lock()
+			defer live.mu.Unlock()
+			return slices.Contains(live.stops, egress(id))
+		})
+	}
+	// What LiveKit says of it from now on is heard.
+	eventually(t, "the egress is known", func() bool {
+		return s.count(t, `SELECT count(*) FROM meet_recording WHERE id = $1 AND worker_id = $2`, given, egress(given)) == 1
+	})
 	live.mu.Lock()
 	defer live.mu.Unlock()
 	for _, id := range live.stops {
-		if id != "EG_of_recordings/"+abandoned.String()+".mp4" {
+		if id != egress(abandoned) && id != egress(given) {
 			t.Errorf("%s was stopped", id)
 		}
 	}

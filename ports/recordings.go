@@ -48,8 +48,9 @@ type Recordings interface { //nolint:interfacebloat // one repository for one ag
 	Delete(ctx context.Context, gone ...*recording.Recording) error
 	// Owners lists the accounts that own the recording, the oldest access first.
 	Owners(ctx context.Context, id uuid.UUID) ([]*user.User, error)
-	// FailedToStart gives those of the recordings that are given up as never begun.
-	FailedToStart(ctx context.Context, ids []uuid.UUID) ([]uuid.UUID, error)
+	// GivenUp gives those of the recordings that nobody wants to go on: their start
+	// failed, or they were to stop and may not have.
+	GivenUp(ctx context.Context, ids []uuid.UUID) ([]uuid.UUID, error)
 	// Unfinished lists those without an end that have not changed since before
 	// and are due at now (see LookAgain), ordered by creation, at most page of
 	// them, those after the given one (nil: from the first).

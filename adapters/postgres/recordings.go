@@ -127,8 +127,8 @@ func (r recordings) Owners(ctx context.Context, id uuid.UUID) ([]*user.User, err
 	return out, nil
 }
 
-func (r recordings) FailedToStart(ctx context.Context, ids []uuid.UUID) ([]uuid.UUID, error) {
-	found, err := q.RecordingsFailedToStart(ctx, r.c, ids)
+func (r recordings) GivenUp(ctx context.Context, ids []uuid.UUID) ([]uuid.UUID, error) {
+	found, err := q.RecordingsGivenUp(ctx, r.c, ids)
 	return found, translate(err, "recording")
 }
 

@@ -64,8 +64,8 @@ func (s *Service) EgressEvent(ctx context.Context, eventID string, e ports.Egres
 }
 
 // stopAbandoned ends egresses that run for recordings which gave them up, as after
-// a start that timed out here but not there: nobody may be recorded without
-// knowing.
+// a start that timed out here but not there, or one that was given up by hand before
+// its egress was known: nobody may be recorded without knowing.
 func (s *Service) stopAbandoned(ctx context.Context, running ...ports.Egress) error {
 	egresses := map[uuid.UUID]string{} // by recording
 	for _, e := range running {
@@ -78,9 +78,9 @@ func (s *Service) stopAbandoned(ctx context.Context, running ...ports.Egress) er
 	if len(egresses) == 0 {
 		return nil
 	}
-	abandoned, err := s.Store.Repos().Recordings.FailedToStart(ctx, slices.Collect(maps.Keys(egresses)))
+	abandoned, err := s.Store.Repos().Recordings.GivenUp(ctx, slices.Collect(maps.Keys(egresses)))
 	for _, id := range abandoned {
-		s.Log.WarnContext(ctx, "stopping an egress whose recording failed to start", "recording", id, "egress", egresses[id])
+		s.Log.WarnContext(ctx, "stopping an egress whose recording was given up", "recording", id, "egress", egresses[id])
 		err = errors.Join(err, s.StopEgress(ctx, egresses[id]))
 	}
 	return err

@@ -46,8 +46,11 @@ func (e Evidence) live() bool { return e.Asked && e.Egress != "" && !e.Egress.En
 // closed a moment ago, the recording is only stopped at first, and given up when
 // it has been so for a while.
 func (r *Recording) Conclude(e Evidence, now time.Time) (open bool) {
-	if r.status == Initiated && e.WorkerID != "" {
-		r.status, r.workerID = Active, e.WorkerID
+	if r.workerID == "" && e.WorkerID != "" && r.undecided() {
+		r.workerID = e.WorkerID
+		if r.status == Initiated {
+			r.status = Active
+		}
 	}
 	if e.Egress != "" {
 		r.Observe(e.Egress)

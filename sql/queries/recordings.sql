@@ -25,8 +25,10 @@ SELECT id FROM meet_recording WHERE worker_id = sqlc.arg(worker_id)::text;
 -- name: RecordingIDByProcess :one
 SELECT id FROM meet_recording WHERE external_process_id = sqlc.arg(process)::text;
 
--- name: RecordingsFailedToStart :many
-SELECT id FROM meet_recording WHERE id = ANY(sqlc.arg(ids)::uuid[]) AND status = 'failed_to_start';
+-- name: RecordingsGivenUp :many
+-- Those that nobody wants to go on: their start failed, or their stop was not confirmed.
+SELECT r.id FROM meet_recording r LEFT JOIN meetd.recording_state s ON s.recording_id = r.id
+WHERE r.id = ANY(sqlc.arg(ids)::uuid[]) AND (r.status = 'failed_to_start' OR (r.status = 'failed_to_stop' AND s.unsure));
 
 -- name: RecordingActiveOfRoom :one
 SELECT sqlc.embed(r), s.egress, s.unsure

@@ -716,12 +716,14 @@ func (q *Queries) RecordingsDeleteStates(ctx context.Context, db DBTX, ids []uui
 	return err
 }
 
-const recordingsFailedToStart = `-- name: RecordingsFailedToStart :many
-SELECT id FROM meet_recording WHERE id = ANY($1::uuid[]) AND status = 'failed_to_start'
+const recordingsGivenUp = `-- name: RecordingsGivenUp :many
+SELECT r.id FROM meet_recording r LEFT JOIN meetd.recording_state s ON s.recording_id = r.id
+WHERE r.id = ANY($1::uuid[]) AND (r.status = 'failed_to_start' OR (r.status = 'failed_to_stop' AND s.unsure))
 `
 
-func (q *Queries) RecordingsFailedToStart(ctx context.Context, db DBTX, ids []uuid.UUID) ([]uuid.UUID, error) {
-	rows, err := db.Query(ctx, recordingsFailedToStart, ids)
+// Those that nobody wants to go on: their start failed, or their stop was not confirmed.
+func (q *Queries) RecordingsGivenUp(ctx context.Context, db DBTX, ids []uuid.UUID) ([]uuid.UUID, error) {
+	rows, err := db.Query(ctx, recordingsGivenUp, ids)
 	if err != nil {
 		return nil, err
 	}
