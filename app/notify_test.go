@@ -348,6 +348,31 @@ func TestSummary(t *testing.T) {
 	}
 }
 
+// A recording whose egress nobody lived to write down has no times, rather than
+// those of another.
+func TestSummaryWithoutEgress(t *testing.T) {
+	t.Parallel()
+	sum, env := startSummary(t, `{"job_id":"job-1"}`)
+	live, liveEnv := startLiveKit(t)
+	s := notifying(t, env, liveEnv)
+	id := s.recording(t, transcript, "active", roles{s.login(t, "ada"): "owner"})
+	s.exec(t, `UPDATE meet_recording SET worker_id = NULL WHERE id = $1`, id)
+	live.mu.Lock()
+	live.onList = func() ([]*lk.EgressInfo, error) {
+		return []*lk.EgressInfo{{
+			EgressId: "EG_other", Status: lk.EgressStatus_EGRESS_COMPLETE,
+			FileResults: []*lk.FileInfo{{StartedAt: 1768487400000000000, EndedAt: 1768491000000000000}},
+		}}, nil
+	}
+	live.mu.Unlock()
+	s.saved(t, id, transcript)
+	eventually(t, "it is handed in", func() bool { return s.status(t, id) == "notification_succeeded" })
+	docs, _ := sum.calls()[0]["push_to_docs_config"].(map[string]any)
+	if docs["title"] != "Transcription" {
+		t.Errorf("the title is %v", docs["title"])
+	}
+}
+
 // Without a service a transcript stays saved; with one that never will take it too.
 func TestSummaryRefuses(t *testing.T) {
 	t.Parallel()

@@ -148,6 +148,9 @@ func (r *Recorder) List(ctx context.Context) ([]ports.Egress, error) {
 
 // Lookup asks for one egress.
 func (r *Recorder) Lookup(ctx context.Context, workerID string) (ports.Egress, error) {
+	if workerID == "" { // LiveKit would list all of them
+		return ports.Egress{}, fault.New(fault.NotFound, "livekit_egress")
+	}
 	list, err := r.list(ctx, &lk.ListEgressRequest{EgressId: workerID})
 	if err != nil {
 		return ports.Egress{}, err
