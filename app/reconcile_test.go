@@ -2,6 +2,8 @@ package app_test
 
 import (
 	"maps"
+	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"sync"
@@ -143,6 +145,40 @@ func testReconcile(t *testing.T, st storetest.Store) {
 	s.exec(t, `INSERT INTO meet_resource_access (id, created_at, updated_at, role, resource_id, user_id)
 		VALUES (gen_random_uuid(), now(), now(), 'administrator', $1, $2)`, room, ada.ID)
 	wantAnswer(t, "start again", s.start(t, ada, room, `{"mode":"screen_recording"}`), 201, "")
+}
+
+// What is said of a recording while it is looked at counts more than the look.
+func TestEndDuringLook(t *testing.T) {
+	t.Parallel()
+	live, env := startLiveKit(t)
+	asked, release := make(chan struct{}), make(chan struct{})
+	var once sync.Once
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		once.Do(func() { close(asked) })
+		<-release
+		w.WriteHeader(http.StatusNotFound)
+	}))
+	t.Cleanup(srv.Close)
+	env["AWS_S3_ENDPOINT_URL"], env["MEETD_RECONCILE_PERIOD"] = srv.URL, "1"
+	s := startService(t, env)
+	id := s.recording(t, screen, "stopped", roles{s.login(t, "ada"): "administrator"})
+	live.mu.Lock()
+	live.onList = func() ([]*lk.EgressInfo, error) {
+		return []*lk.EgressInfo{{EgressId: "EG_" + id.String(), Status: lk.EgressStatus_EGRESS_ENDING}}, nil
+	}
+	live.mu.Unlock()
+	s.exec(t, `UPDATE meet_recording SET updated_at = now() - interval '2 hours' WHERE id = $1`, id)
+	<-asked
+	wantAnswer(t, "ended", s.webhook(t, egressEvent("egress_ended", "EG_"+id.String(), "room", "EGRESS_COMPLETE")), 200, "")
+	s.exec(t, `UPDATE meetd.recording_state SET look_at = now() + interval '1 hour'`) // one look will do
+	close(release)
+	eventually(t, "the look is over", func() bool {
+		return s.count(t, `SELECT count(*) FROM meetd.river_job WHERE kind = 'reconcile_recordings' AND state = 'completed' AND finalized_at > (
+			SELECT updated_at FROM meetd.recording_state WHERE recording_id = '`+id.String()+`')`) > 0
+	})
+	if got := s.status(t, id); got != "stopped" {
+		t.Errorf("by what was true before the end it is %s", got)
+	}
 }
 
 // A store that cannot be read leaves LiveKit's word alone.

@@ -159,9 +159,9 @@ func (s *Service) finish(ctx context.Context, rec *recording.Recording, found re
 		return lookErr
 	}
 	undecided := false
-	seen := rec.UpdatedAt
+	seen, heard := rec.UpdatedAt, rec.Egress()
 	rec, err := s.together(ctx, rec.ID, func(r *recording.Recording) error {
-		if !r.UpdatedAt.Equal(seen) { // somebody else was faster
+		if !r.UpdatedAt.Equal(seen) || r.Egress() != heard { // somebody else was faster
 			return nil
 		}
 		undecided = r.Conclude(found, s.Now())
