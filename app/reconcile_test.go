@@ -147,6 +147,35 @@ func testReconcile(t *testing.T, st storetest.Store) {
 	wantAnswer(t, "start again", s.start(t, ada, room, `{"mode":"screen_recording"}`), 201, "")
 }
 
+// A store that does not answer holds up what depends on it, and nothing else.
+func TestReconcileWhileStoreHangs(t *testing.T) {
+	t.Parallel()
+	live, env := startLiveKit(t)
+	release := make(chan struct{})
+	srv := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-release }))
+	t.Cleanup(srv.Close)
+	env["AWS_S3_ENDPOINT_URL"], env["MEETD_RECONCILE_PERIOD"] = srv.URL, "1"
+	s := startService(t, env)
+	t.Cleanup(func() { close(release) })
+	ada := s.login(t, "ada")
+	const many = 30 // more than can be looked at one by one before the job is over
+	for range many {
+		s.recording(t, screen, "stopped", roles{ada: "administrator"})
+	}
+	s.exec(t, `UPDATE meet_recording SET updated_at = now() + interval '1 hour'`) // not yet
+	failed := s.recording(t, screen, "active", roles{ada: "owner"})
+	live.mu.Lock()
+	live.onList = func() ([]*lk.EgressInfo, error) {
+		return []*lk.EgressInfo{{EgressId: "EG_" + failed.String(), Status: lk.EgressStatus_EGRESS_FAILED}}, nil
+	}
+	live.mu.Unlock()
+	s.exec(t, `WITH events AS (
+			INSERT INTO meetd.kept_event (source, event_id, subject, payload, received_at)
+			SELECT 'storage', id::text, id::text, '{}', now() FROM meet_recording WHERE status = 'stopped'
+		) UPDATE meet_recording SET updated_at = now() - interval '1 minute' WHERE status = 'active'`)
+	eventually(t, "the room of the failed one is free", func() bool { return s.status(t, failed) == "aborted" })
+}
+
 // What is said of a recording while it is looked at counts more than the look.
 func TestEndDuringLook(t *testing.T) {
 	t.Parallel()

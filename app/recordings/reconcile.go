@@ -33,7 +33,13 @@ const (
 // bucket. A recording it cannot decide stays for the next time; the errors are
 // returned together.
 func (s *Service) Reconcile(ctx context.Context) error {
-	return errors.Join(s.settleAll(ctx), s.finishAll(ctx))
+	var wg sync.WaitGroup
+	var settled error
+	// Side by side: many events may wait for a store that does not answer.
+	wg.Go(func() { settled = s.settleAll(ctx) })
+	finished := s.finishAll(ctx)
+	wg.Wait()
+	return errors.Join(settled, finished)
 }
 
 func (s *Service) settleAll(ctx context.Context) error {
