@@ -262,9 +262,14 @@ func TestAbandonedEgressIsStopped(t *testing.T) {
 		"fileOutputs": []any{map[string]any{"filepath": "recordings/" + id.String() + ".mp4"}},
 	}
 	wantAnswer(t, "active", s.webhook(t, event), 200, "")
+	// LiveKit is not asked to say it again because it does not answer.
+	live.mu.Lock()
+	live.onStop = func(string) (*lk.EgressInfo, error) { return nil, errLiveKit }
+	live.mu.Unlock()
+	wantAnswer(t, "not stopped", s.webhook(t, event), 200, `{"status":"success"}`)
 	live.mu.Lock()
 	defer live.mu.Unlock()
-	if len(live.stops) != 1 || live.stops[0] != "EG_ghost" {
+	if len(live.stops) != 2 || live.stops[0] != "EG_ghost" {
 		t.Errorf("stopped: %v", live.stops)
 	}
 }

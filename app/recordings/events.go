@@ -60,7 +60,10 @@ func (s *Service) EgressEvent(ctx context.Context, eventID string, e ports.Egres
 	if err := s.settle(ctx, ports.FromLiveKit, e.ID); err != nil {
 		return err
 	}
-	return s.stopAbandoned(ctx, e)
+	if err := s.stopAbandoned(ctx, e); err != nil { // Reconcile finds it too
+		s.Log.WarnContext(ctx, "an egress that nobody wants could not be stopped yet", "egress", e.ID, "error", err)
+	}
+	return nil
 }
 
 // stopAbandoned ends egresses that run for recordings which gave them up, as after
