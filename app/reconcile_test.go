@@ -147,6 +147,44 @@ func testReconcile(t *testing.T, st storetest.Store) {
 	wantAnswer(t, "start again", s.start(t, ada, room, `{"mode":"screen_recording"}`), 201, "")
 }
 
+// What was stopped ends, however long LiveKit lists its egress and people stay in
+// its room.
+func TestGhostInOpenRoom(t *testing.T) {
+	t.Parallel()
+	st := storetest.Embedded(t, storetest.Hook{})
+	live, env := startLiveKit(t)
+	maps.Copy(env, storeEnv(st))
+	env["MEETD_RECONCILE_PERIOD"] = "1"
+	s := startService(t, env)
+	ada := s.login(t, "ada")
+	var known []*lk.EgressInfo
+	ids := map[string]uuid.UUID{}
+	for name, egress := range map[string]lk.EgressStatus{
+		"a film": lk.EgressStatus_EGRESS_ENDING, "none": lk.EgressStatus_EGRESS_ACTIVE, "just stopped": lk.EgressStatus_EGRESS_ENDING, "recording": lk.EgressStatus_EGRESS_ACTIVE,
+	} {
+		status := "stopped"
+		if name == "recording" {
+			status = "active"
+		}
+		id := s.recording(t, screen, status, roles{ada: "administrator"})
+		ids[name] = id
+		known = append(known, &lk.EgressInfo{EgressId: "EG_" + id.String(), Status: egress})
+		for _, room := range s.lines(t, `SELECT room_id::text FROM meet_recording WHERE id = '`+id.String()+`'`) {
+			live.open(room, "")
+		}
+	}
+	st.Put(t, "recordings/"+ids["a film"].String()+".mp4", "video/mp4", []byte("film"))
+	live.mu.Lock()
+	live.onList = func() ([]*lk.EgressInfo, error) { return known, nil }
+	live.mu.Unlock()
+	s.exec(t, `UPDATE meet_recording SET updated_at = now() - CASE WHEN id = $1 THEN interval '59 minutes' ELSE interval '61 minutes' END`, ids["just stopped"])
+	eventually(t, "the film is found", func() bool { return s.status(t, ids["a film"]) == "saved" })
+	eventually(t, "where there is none that is found", func() bool { return s.status(t, ids["none"]) == "aborted" })
+	if a, b := s.status(t, ids["just stopped"]), s.status(t, ids["recording"]); a != "stopped" || b != "active" {
+		t.Errorf("one that uploads is %s, one that records %s", a, b)
+	}
+}
+
 // A store that does not answer holds up what depends on it, and nothing else.
 func TestReconcileWhileStoreHangs(t *testing.T) {
 	t.Parallel()

@@ -120,7 +120,7 @@ func (s *Service) finishPage(ctx context.Context, w world, list []*recording.Rec
 		wg.Go(func() {
 			for rec := range work {
 				found := w.of(rec, rec.Key(s.Config.Folder))
-				found.RoomOpen = roomsErr != nil || open[rec.RoomID.String()]
+				found.RoomOpen = (roomsErr != nil || open[rec.RoomID.String()]) && !rec.Overdue(s.Now())
 				errs[i] = errors.Join(errs[i], s.finish(ctx, rec, found))
 			}
 		})

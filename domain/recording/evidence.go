@@ -79,6 +79,12 @@ func (r *Recording) Conclude(e Evidence, now time.Time) (open bool) {
 	return false
 }
 
+// Overdue reports whether the recording was stopped so long ago that its egress is
+// dead if LiveKit still lists it as running, also in a room that is open again.
+func (r *Recording) Overdue(now time.Time) bool {
+	return r.status == Stopped && now.Sub(r.UpdatedAt) >= uploading
+}
+
 // undecided reports whether the recording has no end yet.
 func (r *Recording) undecided() bool { return r.status == Initiated || r.Savable() }
 
