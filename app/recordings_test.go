@@ -210,6 +210,29 @@ func TestStartFails(t *testing.T) {
 	}
 }
 
+// A recording that runs has started, whatever becomes of events that came before.
+func TestStartBesideBrokenEvents(t *testing.T) {
+	t.Parallel()
+	live, env := startLiveKit(t)
+	env["MEETD_RECORDING_VERIFY_OBJECT"], env["MEETD_RECONCILE_PERIOD"] = "false", "1"
+	s := startService(t, env)
+	ada := s.login(t, "ada")
+	room := s.room(t, ada)
+	live.mu.Lock()
+	live.onStart = func(*lk.RoomCompositeEgressRequest) (*lk.EgressInfo, error) {
+		wantAnswer(t, "early", s.webhook(t, egressEvent("egress_ended", "EG_1", room.String(), "EGRESS_FAILED")), 200, "")
+		s.exec(t, `ALTER TABLE meetd.kept_event RENAME TO away`)
+		return &lk.EgressInfo{EgressId: "EG_1"}, nil
+	}
+	live.mu.Unlock()
+	wantAnswer(t, "start", s.start(t, ada, room, film), 201, "")
+	if got := s.onlyRecording(t, room); got.Status != "active" {
+		t.Errorf("started: %+v", got)
+	}
+	s.exec(t, `ALTER TABLE meetd.away RENAME TO kept_event`)
+	eventually(t, "the event is applied", func() bool { return s.onlyRecording(t, room).Status == "aborted" })
+}
+
 // A recording that was given up while LiveKit took its time to start is not made.
 func TestStartTakesTooLong(t *testing.T) {
 	t.Parallel()

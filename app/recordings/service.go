@@ -112,16 +112,17 @@ func (s *Service) Start(ctx context.Context, u *user.User, identifier string, mo
 	return rm, err
 }
 
-// begin commits the egress of a recording that somebody started, and applies what came before that.
+// begin commits the egress of a recording that somebody started, and applies what came
+// before that; what cannot be applied is no failure of the start, and left to Reconcile.
 func (s *Service) begin(ctx context.Context, by, id uuid.UUID, worker string) error {
 	d := &deed{by: by, action: audit.RecordingStarted}
 	if _, err := s.changeBy(ctx, d, id, func(r *recording.Recording) error { return r.Start(worker) }); err != nil {
 		return err
 	}
-	return errors.Join(
-		s.settle(ctx, ports.FromLiveKit, worker),
-		s.settle(ctx, ports.FromStorage, id.String()),
-	)
+	if err := errors.Join(s.settle(ctx, ports.FromLiveKit, worker), s.settle(ctx, ports.FromStorage, id.String())); err != nil {
+		s.Log.WarnContext(ctx, "what came before a recording began could not be applied; it will be tried again", "recording", id, "error", err)
+	}
+	return nil
 }
 
 // Stop ends the active recording of the room. What the egress answered decides
