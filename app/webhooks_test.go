@@ -57,6 +57,11 @@ func TestWebhookRefusals(t *testing.T) {
 	// And a webhook's token opens nothing else.
 	wantAnswer(t, "webhook token as hook token", s.request(t, account{}, http.MethodPost, "/api/v1.0/recordings/storage-hook/", "{}",
 		http.Header{"Content-Type": {"application/json"}, "Authorization": {"Bearer " + webhookToken(t, []byte("{}"), nil)}}), 401, "")
+	room := s.room(t, ada)
+	for _, sub := range []any{nil, "sub-ada"} {
+		wantAnswer(t, "webhook token as a participant's", s.request(t, account{}, http.MethodPost, "/api/v1.0/rooms/"+room.String()+"/toggle-hand/", `{"raised":true}`,
+			http.Header{"Content-Type": {"application/json"}, "Authorization": {"Bearer " + webhookToken(t, []byte("{}"), map[string]any{"sub": sub})}}), 403, "")
+	}
 }
 
 func TestEgressMovesRecording(t *testing.T) {
