@@ -69,6 +69,39 @@ func TestRoomList(t *testing.T) {
 	}
 }
 
+// Rooms that nobody created can be joined, but no path of such a room leads into
+// one that exists: by its id in disguise, or by a token for no room, with which
+// LiveKit lets people into the room they ask for.
+func TestUnregisteredRoom(t *testing.T) {
+	t.Parallel()
+	s := startService(t, nil)
+	room, unknown := s.room(t, s.login(t, "ada")).String(), uuid.NewString()
+	for id, want := range map[string]string{ // the room of the token; empty: none
+		"R%C3%A9union":                    "reunion",
+		unknown:                           unknown,
+		room + "!":                        "",
+		room + "%20":                      "",
+		"%E2%80%8B" + room:                "",
+		"-" + strings.ToUpper(room) + "'": "",
+		unknown + "!":                     "",
+		"-":                               "",
+		"%21":                             "",
+		"%E6%97%A5%E6%9C%AC":              "",
+	} {
+		got := s.request(t, account{}, http.MethodGet, "/api/v1.0/rooms/"+id+"/", "", nil)
+		var a entryAnswer
+		if err := json.Unmarshal(got.Body, &a); err != nil {
+			t.Fatalf("%s: %d %s", id, got.Status, got.Body)
+		}
+		switch {
+		case want == "":
+			wantAnswer(t, id, got, 404, `{"detail":"No Room matches the given query."}`)
+		case got.Status != 200 || a.LiveKit == nil || a.LiveKit.Room != want:
+			t.Errorf("%s: %d %s", id, got.Status, got.Body)
+		}
+	}
+}
+
 // A change is shown to those who are in the room, by merging; whether they can
 // be told does not matter to who changes it (http-users-rooms.md §3.4).
 func TestRoomChangeIsShown(t *testing.T) {

@@ -159,9 +159,10 @@ func (s *Service) DrawPIN(ctx context.Context, rooms ports.Rooms) (*string, erro
 func (s *Service) Retrieve(ctx context.Context, u *user.User, identifier, username string) (View, error) {
 	held, err := s.Store.Repos().Rooms.Find(ctx, identifier, u.Key())
 	if errors.Is(err, fault.NotFound) && s.Config.AllowUnregistered {
-		slug := room.Slug(identifier)
-		join, err := s.join(u, access.None, slug, nil, username)
-		return View{Slug: slug, Join: join}, err
+		if slug, ok := room.Unregistered(identifier); ok {
+			join, err := s.join(u, access.None, slug, nil, username)
+			return View{Slug: slug, Join: join}, err
+		}
 	}
 	if err != nil {
 		return View{}, err

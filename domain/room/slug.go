@@ -59,6 +59,17 @@ func ParseID(text string) (uuid.UUID, bool) {
 	return id, true
 }
 
+// Unregistered is what a room that nobody created is called, by what stands in its
+// path. There is none without a name, since a token for no room opens every room,
+// and none whose name only becomes an id by what Slug drops: that room may exist,
+// and not be open to everybody.
+func Unregistered(identifier string) (slug string, ok bool) {
+	slug = Slug(identifier)
+	_, asked := ParseID(identifier)
+	_, id := ParseID(slug)
+	return slug, slug != "" && (asked || !id)
+}
+
 // ReservedName reports whether a slug would be mistaken for a room id. Unlike
 // ParseID it also takes an underscore between two digits, as the reference
 // implementation's number parser does.
