@@ -115,3 +115,26 @@ func TestUserEditsAtOnce(t *testing.T) {
 		}
 	}
 }
+
+// A time zone is stored by its one name, and no way of writing one is a 500.
+func TestTimezones(t *testing.T) {
+	t.Parallel()
+	s := startService(t, nil)
+	ada := s.login(t, "ada")
+	for _, name := range []string{"Europe/Paris", "Etc/GMT+12", "UTC", "America/Argentina/ComodRivadavia"} {
+		if got := s.ask(t, ada, http.MethodPatch, "/api/v1.0/users/"+ada.ID.String()+"/", fmt.Sprintf(`{"timezone":%q}`, name)); got.Status != 200 {
+			t.Errorf("%s: %d %s", name, got.Status, got.Body)
+		}
+	}
+	before := s.dump(t)
+	for _, name := range []string{
+		"America", "../UTC", "/UTC", "./UTC", "Europe//Paris", "Europe/./Paris", "Europe/Paris/", "localtime", "Local",
+		strings.Repeat("./", 60) + "UTC", "Etc" + strings.Repeat("/", 100) + "UTC", strings.Repeat("a", 100000),
+	} {
+		got := s.ask(t, ada, http.MethodPatch, "/api/v1.0/users/"+ada.ID.String()+"/", fmt.Sprintf(`{"timezone":%q}`, name))
+		wantAnswer(t, fmt.Sprintf("%.20s", name), got, 400, `{"timezone":["A valid timezone is required."]}`)
+	}
+	if s.dump(t) != before {
+		t.Error("something was stored")
+	}
+}

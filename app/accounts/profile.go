@@ -3,6 +3,7 @@ package accounts
 import (
 	"context"
 	"errors"
+	"path"
 	"strings"
 	"time"
 	_ "time/tzdata" // the names are known on machines that have none
@@ -46,9 +47,10 @@ func (s *Service) Edit(ctx context.Context, as *user.User, change func(*user.Use
 	return u, err
 }
 
-// KnowsTimezone reports whether it is the IANA name of a time zone.
+// KnowsTimezone reports whether it is the IANA name of a time zone. Other ways to
+// the same file, as Europe//Paris, are none, nor is the one of the machine.
 func KnowsTimezone(name string) bool {
-	if name == "" || name == "Local" || name == "posixrules" ||
+	if name == "" || name != path.Clean(name) || name == "Local" || name == "localtime" || name == "posixrules" ||
 		strings.HasPrefix(name, "posix/") || strings.HasPrefix(name, "right/") {
 		return false
 	}
