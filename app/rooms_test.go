@@ -102,6 +102,25 @@ func TestUnregisteredRoom(t *testing.T) {
 	}
 }
 
+// A number that stands for a yes or a no is one, however it is written.
+func TestConfigurationNumbers(t *testing.T) {
+	t.Parallel()
+	s := startService(t, nil)
+	ada := s.login(t, "ada")
+	room, me := "/api/v1.0/rooms/"+s.room(t, ada).String()+"/", "/api/v1.0/users/"+ada.ID.String()+"/"
+	for number, want := range map[string]string{
+		"0": "0", "1": "1", "1.0": "1", "-0.0": "0", "1e0": "1", "1e-20000": "0", "0e9999999": "0", "1." + strings.Repeat("0", 20000): "1",
+	} {
+		shown := `"everyone_can_mute":` + want + `}`
+		for path, field := range map[string]string{room: "configuration", me: "default_room_configuration"} {
+			got := s.ask(t, ada, http.MethodPatch, path, `{"`+field+`":{"everyone_can_mute":`+number+`}}`)
+			if got.Status != 200 || !strings.Contains(string(got.Body), `"`+field+`":{`+shown) {
+				t.Errorf("%.20s on %s: %d %.300s", number, path, got.Status, got.Body)
+			}
+		}
+	}
+}
+
 // A change is shown to those who are in the room, by merging; whether they can
 // be told does not matter to who changes it (http-users-rooms.md §3.4).
 func TestRoomChangeIsShown(t *testing.T) {

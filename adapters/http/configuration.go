@@ -71,6 +71,9 @@ func configurationField(o *object, name string) (room.Configuration, any) {
 	}
 	if v, ok := conf.get("everyone_can_mute"); ok {
 		errs = append(errs, boolErrors(v, "everyone_can_mute")...)
+		if _, isNumber := v.(json.Number); isNumber {
+			conf.set("everyone_can_mute", plainBit(v))
+		}
 	}
 	for _, key := range conf.keys {
 		if key != "can_publish_sources" && key != "everyone_can_mute" {
@@ -81,6 +84,15 @@ func configurationField(o *object, name string) (room.Configuration, any) {
 		return nil, errs
 	}
 	return conf.plain(), nil
+}
+
+// plainBit is 0 or 1, however it was written: as 1e-20000, which counts as 0, or
+// with thousands of decimals, no database takes it.
+func plainBit(v any) float64 {
+	if yes, _ := laxBool(v); yes {
+		return 1
+	}
+	return 0
 }
 
 func sourceErrors(v any) []structuredError {
