@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/google/uuid"
@@ -157,6 +158,35 @@ func TestRoomChangeIsShown(t *testing.T) {
 	}
 	if n := down.count(t, `SELECT count(*) FROM meet_room WHERE access_level = 'trusted'`); n != 1 {
 		t.Error("LiveKit down: nothing was stored")
+	}
+}
+
+// A slow write of an old access level is not the last one.
+func TestRoomChangeIsShownLate(t *testing.T) {
+	t.Parallel()
+	l, env := startLiveKit(t)
+	s := startService(t, env)
+	ada := s.login(t, "ada")
+	room := s.room(t, ada).String()
+	l.open(room, "")
+	slow, release := make(chan struct{}), make(chan struct{})
+	var held atomic.Bool
+	l.mu.Lock()
+	l.onShow = func(string) {
+		if held.CompareAndSwap(false, true) {
+			close(slow)
+			<-release
+		}
+	}
+	l.mu.Unlock()
+	wantAnswer(t, "open", s.ask(t, ada, http.MethodPatch, "/api/v1.0/rooms/"+room+"/", `{"access_level":"public"}`), 200, "")
+	<-slow
+	wantAnswer(t, "close", s.ask(t, ada, http.MethodPatch, "/api/v1.0/rooms/"+room+"/", `{"access_level":"trusted"}`), 200, "")
+	eventually(t, "the second is shown", func() bool { return l.roomMetadata(room)["access_level"] == "trusted" })
+	close(release)
+	eventually(t, "both are done", func() bool { return s.jobs(t, "show_room") == "completed completed" })
+	if got := l.shown(room); got != `{"access_level":"trusted","configuration":{}}` {
+		t.Errorf("shown in the end: %s", got)
 	}
 }
 

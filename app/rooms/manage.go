@@ -100,13 +100,24 @@ func (s *Service) Delete(ctx context.Context, u *user.User, identifier string) e
 }
 
 // Show tells those who are in the room its access level and configuration. A
-// room that is not open is no error.
+// room that is not open is no error. What was told is looked at once more: a
+// change that came later may have been told faster.
 func (s *Service) Show(ctx context.Context, id uuid.UUID) error {
-	rm, err := s.Store.Repos().Rooms.Get(ctx, id)
-	if err != nil {
-		return fault.IgnoreMissing(err)
+	var told *room.Room
+	for {
+		rm, err := s.Store.Repos().Rooms.Get(ctx, id)
+		if err != nil {
+			return fault.IgnoreMissing(err)
+		}
+		if told != nil && told.AccessLevel == rm.AccessLevel && reflect.DeepEqual(told.Configuration, rm.Configuration) {
+			return nil
+		}
+		err = s.Conference.MergeMetadata(ctx, id.String(), map[string]any{
+			"configuration": rm.Configuration, "access_level": rm.AccessLevel,
+		}, nil)
+		if err != nil {
+			return fault.IgnoreMissing(err)
+		}
+		told = rm
 	}
-	return fault.IgnoreMissing(s.Conference.MergeMetadata(ctx, id.String(), map[string]any{
-		"configuration": rm.Configuration, "access_level": rm.AccessLevel,
-	}, nil))
 }
