@@ -67,3 +67,15 @@ func FuzzSafeTarget(f *testing.F) {
 		}
 	})
 }
+
+// What is kept of strangers who begin to log in is bounded.
+func TestLongTarget(t *testing.T) {
+	t.Parallel()
+	longest := "/" + strings.Repeat("a", maxTarget-1)
+	if got := (Config{}).safeTarget(longest, "front"); got != longest {
+		t.Errorf("%d bytes are not kept", len(longest))
+	}
+	if got := (Config{}).safeTarget(longest+"a", "front"); got != "" {
+		t.Errorf("%d bytes are kept", len(got))
+	}
+}
