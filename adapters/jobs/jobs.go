@@ -41,6 +41,10 @@ const (
 	// started it with a wrong RECORDING_EXPIRATION_DAYS.
 	purgeDelay = 10 * time.Minute
 
+	// purgePeriod is how long sessions, and counts of who asked how often, stay after
+	// they have expired. Strangers make them, so there may be many.
+	purgePeriod = 5 * time.Minute
+
 	jobTimeout = time.Minute         // of a job that sets none itself
 	givenUp    = 30 * 24 * time.Hour // is how long jobs stay that were given up
 )
@@ -126,7 +130,7 @@ func New(pool *pgxpool.Pool, c Config, s Services, log *slog.Logger) (*Queue, er
 		DiscardedJobRetentionPeriod: givenUp,
 		PeriodicJobs: []*river.PeriodicJob{
 			every(c.Reconcile, reconcileArgs{}),
-			every(time.Hour, purgeSessionsArgs{}),
+			every(purgePeriod, purgeSessionsArgs{}),
 			every(time.Hour, purgeRoomsArgs{}),
 			after(purgeDelay, time.Hour, purgeRecordingsArgs{}),
 			after(purgeDelay, 24*time.Hour, purgeFilesArgs{}),
