@@ -218,6 +218,42 @@ func TestLobbyAfterRemoval(t *testing.T) {
 	}
 }
 
+// Who was let in as a guest and then logs in, or the other way round, has not two
+// ways in, of which one is left when he is removed.
+func TestLobbyAfterRemovalOfOneOfTwo(t *testing.T) {
+	t.Parallel()
+	s := startService(t, nil)
+	ada, mel := s.login(t, "ada"), s.login(t, "mel")
+	room := s.room(t, ada)
+	for name, as := range map[string][2]account{"a guest who logged in": {{}, mel}, "an account that logged out": {mel, {}}} {
+		g := &guest{s: s, as: as[0]}
+		id := g.expect(t, room, "Mel", "waiting").ID
+		s.decide(t, ada, room, id, true)
+		in := readToken(t, g.expect(t, room, "Mel", "accepted"))
+		g.as = as[1]
+		if a := g.expect(t, room, "Mel", "waiting"); a.ID != id {
+			t.Errorf("%s: was %s, is %s", name, id, a.ID)
+		}
+		s.write(t, ada, fmt.Sprintf("/api/v1.0/rooms/%s/remove-participant/", room), fmt.Sprintf(`{"participant_identity":%q}`, in.Sub))
+		g.expect(t, room, "Mel", "waiting")
+	}
+}
+
+// Guests whom one address makes up do not hide those who come from elsewhere.
+func TestLobbyListIsShared(t *testing.T) {
+	t.Parallel()
+	s := startService(t, nil)
+	ada := s.login(t, "ada")
+	room := s.room(t, ada)
+	s.exec(t, `INSERT INTO meetd.lobby_entry (room_id, participant_id, identity, status, username, color, client, since, expires_at)
+		SELECT $1, gen_random_uuid(), 'made up', 'waiting', 'Made up', '', '192.0.2.66', now() - interval '1 hour', now() + interval '1 hour'
+		FROM generate_series(1, 600)`, room)
+	(&guest{s: s}).expect(t, room, "Gus", "waiting")
+	if names := s.waitingIn(t, ada, room); len(names) != 500 || names[499] != "Gus" {
+		t.Errorf("%d are listed, the last is %s, want 500 and Gus", len(names), names[max(0, len(names)-1)])
+	}
+}
+
 // What others see of a guest does not make them the guest.
 func TestLobbyImpersonation(t *testing.T) {
 	t.Parallel()
@@ -403,6 +439,15 @@ func TestLobbyThrottle(t *testing.T) {
 	(&guest{s: s}).ask(t, room, "Gus", 429)
 	(&guest{s: s, cookie: "yet another"}).ask(t, room, "Gus", 429) // a cookie of his own choice is no way around
 	other.ask(t, room, "Gus", 200)                                 // who waits already is not held up
+	open := s.room(t, ada)
+	s.exec(t, `UPDATE meet_room SET access_level = 'public' WHERE resource_id = $1`, open)
+	for i, to := range []any{open, room, "unknown"} { // wherever it is tried
+		(&guest{s: s, cookie: fmt.Sprint("made up ", i)}).ask(t, to, "", 429)
+	}
+	var buckets int
+	if err := s.DB.QueryRow(t.Context(), `SELECT count(*) FROM meetd.throttle`).Scan(&buckets); err != nil || buckets != 4 {
+		t.Errorf("%d buckets, %v, want those of known, other, mel and the address", buckets, err)
+	}
 	var entries int
 	if err := s.DB.QueryRow(t.Context(), `SELECT count(*) FROM meetd.lobby_entry`).Scan(&entries); err != nil || entries != 7 {
 		t.Errorf("%d entries, %v, want 7", entries, err)

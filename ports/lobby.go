@@ -15,7 +15,8 @@ type Lobby interface { //nolint:interfacebloat // one repository for one aggrega
 	// Get returns fault.NotFound when there is no such entry.
 	Get(ctx context.Context, room, participant uuid.UUID, now time.Time) (lobby.Entry, error)
 	// Renew is Get for one who asks again: who waits expires at until, and
-	// who he now is in LiveKit is written down. told is when the room was last
+	// who he now is in LiveKit is written down. Who was accepted as somebody else
+	// waits again. told is when the room was last
 	// told that somebody waits, long ago if never.
 	Renew(ctx context.Context, room, participant uuid.UUID, identity string, now, until time.Time) (e lobby.Entry, told time.Time, err error)
 	// Add stores a new entry, in place of one that has expired by its beginning.
@@ -24,7 +25,8 @@ type Lobby interface { //nolint:interfacebloat // one repository for one aggrega
 	// Decide gives an entry another status and time to expire. fault.NotFound as
 	// in Get.
 	Decide(ctx context.Context, room, participant uuid.UUID, s lobby.Status, now, until time.Time) error
-	// Waiting lists who waits, the longest waiting first, at most limit of them.
+	// Waiting lists who waits, the longest waiting first, at most limit of them. Where
+	// there are more, those are left out who are many from one address.
 	Waiting(ctx context.Context, room uuid.UUID, now time.Time, limit int) ([]lobby.Entry, error)
 	// Told notes that the room is told now, if told is still when it was told
 	// last; ok is false when somebody else was faster.

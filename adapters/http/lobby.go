@@ -46,12 +46,12 @@ func (s *Server) requestEntry(c echo.Context) error {
 		return fieldErrors{{"username", bad}}
 	}
 	secret := s.lobbySecret(c)
-	fresh := secret == ""
-	if fresh {
-		secret = rand.Text()
+	newcomer := c.Get(countedFirst) != nil
+	if secret == "" {
+		secret, newcomer = rand.Text(), true
 	}
 	a, err := s.Entry.Request(c.Request().Context(), entry.Request{
-		Room: id, User: current(c), Secret: secret, Counted: fresh, Client: s.clientAddress(c.Request()), Username: username,
+		Room: id, User: current(c), Secret: secret, Counted: newcomer, Client: s.clientAddress(c.Request()), Username: username,
 	})
 	if err != nil {
 		return err
@@ -79,15 +79,17 @@ func (s *Server) lobbySecret(c echo.Context) string {
 }
 
 // limitEntry counts those who ask to be let in: by who they are, else by what
-// they keep, else by where they come from (http-overview.md §6).
+// they keep, else by where they come from (http-overview.md §6). What nobody has
+// kept in the last minute may be made up, so it is counted there too.
 func (s *Server) limitEntry(c echo.Context) counted {
 	if u := current(c); u != nil {
-		return counted{"request_entry " + u.ID.String(), s.Config.RequestEntryRate}
+		return counted{bucket: "request_entry " + u.ID.String(), rate: s.Config.RequestEntryRate}
 	}
+	newcomers := counted{bucket: entry.Newcomers(s.clientAddress(c.Request())), rate: s.Config.NewcomerRate}
 	if secret := s.lobbySecret(c); secret != "" {
-		return counted{"request_entry " + lobby.Participant(secret).String(), s.Config.RequestEntryRate}
+		return counted{bucket: "request_entry " + lobby.Participant(secret).String(), rate: s.Config.RequestEntryRate, first: &newcomers}
 	}
-	return counted{entry.Newcomers(s.clientAddress(c.Request())), s.Config.NewcomerRate}
+	return newcomers
 }
 
 func (s *Server) decideEntry(c echo.Context) error {

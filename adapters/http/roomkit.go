@@ -26,7 +26,7 @@ func (s *Server) joinRoomKit(c echo.Context) error {
 		c.Response().Header().Set("WWW-Authenticate", "Bearer realm='Roomkit server to server'")
 		return err
 	}
-	if err := s.count(c, counted{"roomkit_join", conf.Rate}); err != nil {
+	if err := s.count(c, counted{bucket: "roomkit_join", rate: conf.Rate}); err != nil {
 		return err
 	}
 	if !conf.Enabled {
@@ -80,9 +80,9 @@ type testAccess struct {
 // limitTest counts people by their accounts, and others by where they come from.
 func (s *Server) limitTest(c echo.Context) counted {
 	if u := current(c); u != nil {
-		return counted{"connection_test " + u.ID.String(), s.Config.TestRate}
+		return counted{bucket: "connection_test " + u.ID.String(), rate: s.Config.TestRate}
 	}
-	return counted{"connection_test " + s.clientAddress(c.Request()), s.Config.TestRate}
+	return counted{bucket: "connection_test " + s.clientAddress(c.Request()), rate: s.Config.TestRate}
 }
 
 func (s *Server) testConnection(c echo.Context) error {

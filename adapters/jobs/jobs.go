@@ -41,8 +41,8 @@ const (
 	// started it with a wrong RECORDING_EXPIRATION_DAYS.
 	purgeDelay = 10 * time.Minute
 
-	// purgePeriod is how long sessions, and counts of who asked how often, stay after
-	// they have expired. Strangers make them, so there may be many.
+	// purgePeriod is how long sessions, guests in lobbies, and counts of who asked how
+	// often, stay after they have expired. Strangers make them, so there may be many.
 	purgePeriod = 5 * time.Minute
 
 	jobTimeout = time.Minute         // of a job that sets none itself
@@ -131,7 +131,7 @@ func New(pool *pgxpool.Pool, c Config, s Services, log *slog.Logger) (*Queue, er
 		PeriodicJobs: []*river.PeriodicJob{
 			every(c.Reconcile, reconcileArgs{}),
 			every(purgePeriod, purgeSessionsArgs{}),
-			every(time.Hour, purgeRoomsArgs{}),
+			every(purgePeriod, purgeRoomsArgs{}),
 			after(purgeDelay, time.Hour, purgeRecordingsArgs{}),
 			after(purgeDelay, 24*time.Hour, purgeFilesArgs{}),
 			every(time.Hour, purgeAnnouncementsArgs{}),

@@ -33,7 +33,7 @@ func (r lobbies) Renew(ctx context.Context, room, participant uuid.UUID, identit
 func (r lobbies) Add(ctx context.Context, e lobby.Entry) (time.Time, error) {
 	told, err := q.LobbyAdd(ctx, r.c, db.LobbyAddParams{
 		RoomID: e.Room, ParticipantID: e.Participant, Identity: e.Identity, Status: string(e.Status), Username: e.Username,
-		Color: e.Color, Since: e.Since, ExpiresAt: e.ExpiresAt,
+		Color: e.Color, Client: e.Client, Since: e.Since, ExpiresAt: e.ExpiresAt,
 	})
 	if errors.Is(err, pgx.ErrNoRows) {
 		return told, fault.New(fault.Conflict, lobbyParticipant)
@@ -85,6 +85,6 @@ func (r lobbies) DeleteExpired(ctx context.Context, now time.Time) error {
 func toEntry(row db.MeetdLobbyEntry) lobby.Entry {
 	return lobby.Entry{
 		Room: row.RoomID, Participant: row.ParticipantID, Identity: row.Identity, Status: lobby.Status(row.Status),
-		Username: row.Username, Color: row.Color, Since: row.Since, ExpiresAt: row.ExpiresAt,
+		Username: row.Username, Color: row.Color, Client: row.Client, Since: row.Since, ExpiresAt: row.ExpiresAt,
 	}
 }

@@ -30,6 +30,19 @@ func (r throttle) Hit(ctx context.Context, bucket string, rate ports.Rate, now t
 	return r.Check(ctx, bucket, rate, now)
 }
 
+func (r throttle) HitKnown(ctx context.Context, bucket string, rate ports.Rate, now time.Time) (bool, error) {
+	if rate.Count == 0 {
+		return true, nil
+	}
+	n, err := q.ThrottleHitKnown(ctx, r.c, db.ThrottleHitKnownParams{
+		Bucket: bucket, Now: now, ExpiresAt: now.Add(rate.Period), Since: now.Add(-rate.Period), MaxHits: int64(rate.Count),
+	})
+	if err != nil || n > 0 {
+		return n > 0, translate(err, "throttle")
+	}
+	return false, r.Check(ctx, bucket, rate, now)
+}
+
 func (r throttle) Check(ctx context.Context, bucket string, rate ports.Rate, now time.Time) error {
 	if rate.Count == 0 {
 		return nil

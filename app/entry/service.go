@@ -48,7 +48,7 @@ type Request struct {
 	User     *user.User // nil: nobody is logged in
 	Secret   string     // what the browser keeps, by which it is known again
 	Counted  bool       // he was counted as a newcomer already
-	Client   string     // where he asks from
+	Client   string     // his address, as rates count it
 	Username string
 }
 
@@ -83,7 +83,7 @@ func (s *Service) Request(ctx context.Context, r Request) (Answer, error) {
 	now := s.Now()
 	e := lobby.Entry{
 		Room: rm.ID, Participant: id, Identity: who.Identity(), Status: lobby.Waiting, Username: r.Username,
-		Color: s.Tokens.Color(id.String()), Since: now, ExpiresAt: now.Add(s.Config.Lifetimes.Waiting),
+		Color: s.Tokens.Color(id.String()), Client: r.Client, Since: now, ExpiresAt: now.Add(s.Config.Lifetimes.Waiting),
 	}
 	if rm.Admits(r.User != nil, who.Role) {
 		known, err := repos.Lobby.Get(ctx, rm.ID, id, now)
@@ -207,8 +207,8 @@ func (s *Service) Decide(ctx context.Context, u *user.User, identifier string, w
 // maxWaiting is how many of those who wait are shown.
 const maxWaiting = 500
 
-// Waiting lists who waits for a room, the longest waiting first. Faults as in
-// Decide.
+// Waiting lists who waits for a room, the longest waiting first; where there are too
+// many, some from each address. Faults as in Decide.
 func (s *Service) Waiting(ctx context.Context, u *user.User, identifier string) ([]lobby.Entry, error) {
 	rm, err := s.administered(ctx, u, identifier)
 	if err != nil || rm.AccessLevel == room.Public {

@@ -28,6 +28,7 @@ type Entry struct {
 	Status      Status
 	Username    string // as he called himself when he came
 	Color       string
+	Client      string    // where he asked from
 	Since       time.Time // when he began to wait
 	ExpiresAt   time.Time // then he is forgotten
 }

@@ -7,6 +7,14 @@ ON CONFLICT (bucket) DO UPDATE SET
     expires_at = excluded.expires_at
 WHERE (SELECT count(*) FROM unnest(t.hits) h WHERE h > sqlc.arg(since)::timestamptz) < sqlc.arg(max_hits)::bigint;
 
+-- name: ThrottleHitKnown :execrows
+-- ThrottleHit for a bucket that is not empty.
+UPDATE meetd.throttle t SET
+    hits = ARRAY(SELECT h FROM unnest(t.hits) h WHERE h > sqlc.arg(since)::timestamptz) || sqlc.arg(now)::timestamptz,
+    expires_at = sqlc.arg(expires_at)
+WHERE t.bucket = sqlc.arg(bucket) AND t.expires_at > sqlc.arg(now)
+    AND (SELECT count(*) FROM unnest(t.hits) h WHERE h > sqlc.arg(since)::timestamptz) < sqlc.arg(max_hits)::bigint;
+
 -- name: ThrottleOldest :one
 -- The hit that must pass before there is room; no row when there is room.
 SELECT min(h)::timestamptz AS oldest

@@ -13,12 +13,12 @@ import (
 )
 
 const lobbyAdd = `-- name: LobbyAdd :one
-INSERT INTO meetd.lobby_entry AS e (room_id, participant_id, identity, status, username, color, since, expires_at)
+INSERT INTO meetd.lobby_entry AS e (room_id, participant_id, identity, status, username, color, client, since, expires_at)
 VALUES ($1, $2, $3, $4, $5,
-    $6, $7, $8)
+    $6, $7, $8, $9)
 ON CONFLICT (room_id, participant_id) DO UPDATE SET
     identity = excluded.identity, status = excluded.status, username = excluded.username,
-    color = excluded.color, since = excluded.since, expires_at = excluded.expires_at
+    color = excluded.color, client = excluded.client, since = excluded.since, expires_at = excluded.expires_at
 WHERE e.expires_at <= excluded.since
 RETURNING coalesce((SELECT n.told_at FROM meetd.lobby_notice n WHERE n.room_id = e.room_id), 'epoch')::timestamptz AS told_at
 `
@@ -30,6 +30,7 @@ type LobbyAddParams struct {
 	Status        string
 	Username      string
 	Color         string
+	Client        string
 	Since         time.Time
 	ExpiresAt     time.Time
 }
@@ -43,6 +44,7 @@ func (q *Queries) LobbyAdd(ctx context.Context, db DBTX, arg LobbyAddParams) (ti
 		arg.Status,
 		arg.Username,
 		arg.Color,
+		arg.Client,
 		arg.Since,
 		arg.ExpiresAt,
 	)
@@ -129,7 +131,7 @@ func (q *Queries) LobbyForget(ctx context.Context, db DBTX, arg LobbyForgetParam
 }
 
 const lobbyGet = `-- name: LobbyGet :one
-SELECT e.room_id, e.participant_id, e.identity, e.status, e.username, e.color, e.since, e.expires_at FROM meetd.lobby_entry e
+SELECT e.room_id, e.participant_id, e.identity, e.status, e.username, e.color, e.since, e.expires_at, e.client FROM meetd.lobby_entry e
 WHERE room_id = $1 AND participant_id = $2 AND expires_at > $3
 `
 
@@ -155,6 +157,7 @@ func (q *Queries) LobbyGet(ctx context.Context, db DBTX, arg LobbyGetParams) (Lo
 		&i.MeetdLobbyEntry.Color,
 		&i.MeetdLobbyEntry.Since,
 		&i.MeetdLobbyEntry.ExpiresAt,
+		&i.MeetdLobbyEntry.Client,
 	)
 	return i, err
 }
@@ -162,9 +165,11 @@ func (q *Queries) LobbyGet(ctx context.Context, db DBTX, arg LobbyGetParams) (Lo
 const lobbyRenew = `-- name: LobbyRenew :one
 UPDATE meetd.lobby_entry e
 SET identity = $1,
-    expires_at = CASE e.status WHEN 'waiting' THEN $2::timestamptz ELSE e.expires_at END
+    status = CASE WHEN e.status = 'accepted' AND e.identity <> $1 THEN 'waiting' ELSE e.status END,
+    expires_at = CASE WHEN e.status = 'waiting' OR e.status = 'accepted' AND e.identity <> $1
+        THEN $2::timestamptz ELSE e.expires_at END
 WHERE e.room_id = $3 AND e.participant_id = $4 AND e.expires_at > $5
-RETURNING e.room_id, e.participant_id, e.identity, e.status, e.username, e.color, e.since, e.expires_at, coalesce((SELECT n.told_at FROM meetd.lobby_notice n WHERE n.room_id = e.room_id), 'epoch')::timestamptz AS told_at
+RETURNING e.room_id, e.participant_id, e.identity, e.status, e.username, e.color, e.since, e.expires_at, e.client, coalesce((SELECT n.told_at FROM meetd.lobby_notice n WHERE n.room_id = e.room_id), 'epoch')::timestamptz AS told_at
 `
 
 type LobbyRenewParams struct {
@@ -180,7 +185,8 @@ type LobbyRenewRow struct {
 	ToldAt          time.Time
 }
 
-// Only who waits is renewed.
+// Only who waits is renewed. Who was let in under another identity waits again: or
+// he had two, and one of them would be left when the other is removed.
 func (q *Queries) LobbyRenew(ctx context.Context, db DBTX, arg LobbyRenewParams) (LobbyRenewRow, error) {
 	row := db.QueryRow(ctx, lobbyRenew,
 		arg.Identity,
@@ -199,6 +205,7 @@ func (q *Queries) LobbyRenew(ctx context.Context, db DBTX, arg LobbyRenewParams)
 		&i.MeetdLobbyEntry.Color,
 		&i.MeetdLobbyEntry.Since,
 		&i.MeetdLobbyEntry.ExpiresAt,
+		&i.MeetdLobbyEntry.Client,
 		&i.ToldAt,
 	)
 	return i, err
@@ -225,10 +232,17 @@ func (q *Queries) LobbyTold(ctx context.Context, db DBTX, arg LobbyToldParams) (
 }
 
 const lobbyWaiting = `-- name: LobbyWaiting :many
-SELECT e.room_id, e.participant_id, e.identity, e.status, e.username, e.color, e.since, e.expires_at FROM meetd.lobby_entry e
-WHERE room_id = $1 AND status = 'waiting' AND expires_at > $2
-ORDER BY since, participant_id
-LIMIT $3
+SELECT e.room_id, e.participant_id, e.identity, e.status, e.username, e.color, e.since, e.expires_at, e.client FROM meetd.lobby_entry e
+WHERE e.room_id = $1 AND e.participant_id IN (
+    SELECT t.participant_id FROM (
+        SELECT w.participant_id, w.since, row_number() OVER (PARTITION BY w.client ORDER BY w.since, w.participant_id) AS turn
+        FROM meetd.lobby_entry w
+        WHERE w.room_id = $1 AND w.status = 'waiting' AND w.expires_at > $2
+    ) t
+    ORDER BY t.turn, t.since, t.participant_id
+    LIMIT $3
+)
+ORDER BY e.since, e.participant_id
 `
 
 type LobbyWaitingParams struct {
@@ -241,6 +255,8 @@ type LobbyWaitingRow struct {
 	MeetdLobbyEntry MeetdLobbyEntry
 }
 
+// Where there are too many, each address has its first one, then its second, and so
+// on: who makes up guests does not hide those who come from elsewhere.
 func (q *Queries) LobbyWaiting(ctx context.Context, db DBTX, arg LobbyWaitingParams) ([]LobbyWaitingRow, error) {
 	rows, err := db.Query(ctx, lobbyWaiting, arg.RoomID, arg.Now, arg.MaxEntries)
 	if err != nil {
@@ -259,6 +275,7 @@ func (q *Queries) LobbyWaiting(ctx context.Context, db DBTX, arg LobbyWaitingPar
 			&i.MeetdLobbyEntry.Color,
 			&i.MeetdLobbyEntry.Since,
 			&i.MeetdLobbyEntry.ExpiresAt,
+			&i.MeetdLobbyEntry.Client,
 		); err != nil {
 			return nil, err
 		}

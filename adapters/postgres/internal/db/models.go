@@ -76,6 +76,7 @@ type MeetdLobbyEntry struct {
 	Color         string
 	Since         time.Time
 	ExpiresAt     time.Time
+	Client        string
 }
 
 type MeetdRecordingHold struct {

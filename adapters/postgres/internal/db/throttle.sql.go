@@ -51,6 +51,37 @@ func (q *Queries) ThrottleHit(ctx context.Context, db DBTX, arg ThrottleHitParam
 	return result.RowsAffected(), nil
 }
 
+const throttleHitKnown = `-- name: ThrottleHitKnown :execrows
+UPDATE meetd.throttle t SET
+    hits = ARRAY(SELECT h FROM unnest(t.hits) h WHERE h > $1::timestamptz) || $2::timestamptz,
+    expires_at = $3
+WHERE t.bucket = $4 AND t.expires_at > $2
+    AND (SELECT count(*) FROM unnest(t.hits) h WHERE h > $1::timestamptz) < $5::bigint
+`
+
+type ThrottleHitKnownParams struct {
+	Since     time.Time
+	Now       time.Time
+	ExpiresAt time.Time
+	Bucket    string
+	MaxHits   int64
+}
+
+// ThrottleHit for a bucket that is not empty.
+func (q *Queries) ThrottleHitKnown(ctx context.Context, db DBTX, arg ThrottleHitKnownParams) (int64, error) {
+	result, err := db.Exec(ctx, throttleHitKnown,
+		arg.Since,
+		arg.Now,
+		arg.ExpiresAt,
+		arg.Bucket,
+		arg.MaxHits,
+	)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
 const throttleOldest = `-- name: ThrottleOldest :one
 SELECT min(h)::timestamptz AS oldest
 FROM meetd.throttle t, unnest(t.hits) h
