@@ -30,6 +30,7 @@ import (
 	"meetd/app/accounts"
 	"meetd/app/diagnostics"
 	"meetd/app/dialin"
+	"meetd/app/display"
 	"meetd/app/entry"
 	"meetd/app/files"
 	"meetd/app/media"
@@ -179,7 +180,6 @@ func build(ctx context.Context, c *Config, o *observers, pool *pgxpool.Pool, log
 	recordingSvc := &recordings.Service{
 		Store:         store,
 		Recorder:      &livekit.Recorder{Client: conference, Workers: workers(c, creds)},
-		Conference:    conference,
 		Objects:       bucket,
 		Presigner:     bucket,
 		Mailer:        mailer,
@@ -204,7 +204,7 @@ func build(ctx context.Context, c *Config, o *observers, pool *pgxpool.Pool, log
 		Store: store, Provider: newProvider(c.OIDC, o.wrap("provider"), log), Passwords: password.Hasher{}, Config: accountConfig(c), Now: now, NewID: uuid.New, Log: log,
 	}
 	roomSvc := &rooms.Service{
-		Store: store, Tokens: tokens, Conference: conference, Mailer: mailer, Config: roomConfig(c), Now: now, NewID: uuid.New, Log: log,
+		Store: store, Tokens: tokens, Open: conference, Mailer: mailer, Config: roomConfig(c), Now: now, NewID: uuid.New, Log: log,
 		Analytics:       analytics,
 		ClearRecordings: recordingSvc.RemoveOf,
 	}
@@ -257,6 +257,7 @@ func build(ctx context.Context, c *Config, o *observers, pool *pgxpool.Pool, log
 	services := jobs.Services{
 		Accounts: accountSvc, Rooms: roomSvc, Entry: entrySvc, Recordings: recordingSvc,
 		DialIn: dialInSvc, Diagnostics: diagnosticsSvc, Marketing: newMarketing(c.Marketing, store, o.transport("marketing"), log),
+		Display:  &display.Service{Store: store, Conference: conference},
 		Outgoing: outgoingSvc, Files: fileSvc, Trail: &trail.Service{Trail: postgres.AuditTrail{Pool: pool}, Log: log},
 	}
 	queue, err := jobs.New(pool, jobs.Config{

@@ -83,7 +83,7 @@ func loadLiveKit(r *reader) LiveKit {
 		}
 	}
 	if l.ConnectionTestRoomPrefix == "" {
-		r.warnf("CONNECTION_TEST_ROOM_PREFIX: it is empty, so the events of every room are ignored; set it or remove the variable")
+		r.warnf("CONNECTION_TEST_ROOM_PREFIX: it is empty, so rooms of connection tests are not told from others; set it or remove the variable")
 	}
 	return l
 }

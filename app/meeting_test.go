@@ -30,6 +30,7 @@ type meeting struct {
 	fail     map[string]error                    // by method
 	asked    []string                            // what was asked, in words
 	rules    map[string]string                   // id of a dial-in rule: its name and PIN
+	meantime func(rule string)                   // what happens before a dial-in rule is made; nil: nothing
 	openings map[string]int                      // of a room
 	agents   map[string]string                   // id of a dispatch: agent, room, metadata
 }
@@ -176,6 +177,14 @@ func (m *meeting) CreateSIPDispatchRule(_ context.Context, r *lk.CreateSIPDispat
 	rule := strings.Join([]string{r.GetName(), direct.GetRoomName(), direct.GetPin()}, " ") //nolint:staticcheck // likewise
 	if err := m.ask("make", rule); err != nil {
 		return nil, err
+	}
+	if m.meantime != nil {
+		m.meantime(rule)
+	}
+	for _, other := range m.rules {
+		if strings.HasSuffix(other, " "+direct.GetPin()) {
+			return nil, twirp.InvalidArgumentError("pin", "the same combination already exists")
+		}
 	}
 	m.rules[fmt.Sprintf("SDR_%d", len(m.asked))] = rule
 	return &lk.SIPDispatchRuleInfo{}, nil

@@ -62,6 +62,11 @@ func TestRoomKit(t *testing.T) {
 	if asked := live.takeAsked(); asked != "rules; make "+rule+"; rules; rules" || live.ruleOf(room) != rule {
 		t.Errorf("join: LiveKit was asked %s and has %s", asked, live.ruleOf(room))
 	}
+	live.lock.Lock()
+	clear(live.rules)
+	live.meantime = func(rule string) { live.rules["SDR_of_another"] = rule }
+	live.lock.Unlock()
+	wantAnswer(t, "two at the same time", join(s, good, pin), 200, ok)
 	live.failing("rules", errLiveKit)
 	wantAnswer(t, "LiveKit fails", join(s, good, pin), 500, `{"detail":"Could not create dispatch rule."}`)
 

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/google/uuid"
+	"github.com/twitchtv/twirp"
 )
 
 // role gives somebody a role on a room and returns the id of the access.
@@ -208,6 +209,27 @@ func TestRoomDelete(t *testing.T) {
 	}
 	if s.dump(t) != before || s.count(t, `SELECT count(*) FROM meet_resource`) != 1 {
 		t.Error("something is left, or something else is gone")
+	}
+}
+
+// Nobody stays in a room that is deleted, nor gets in again by its id.
+func TestRoomDeleteEndsMeeting(t *testing.T) {
+	t.Parallel()
+	l, env := startLiveKit(t)
+	s := startService(t, env)
+	ada := s.login(t, "ada")
+	for _, open := range []bool{true, false} {
+		room := s.room(t, ada).String()
+		if !open {
+			l.failing("close", twirp.NotFoundError("no such room"))
+		}
+		l.takeAsked()
+		wantAnswer(t, "delete", s.ask(t, ada, http.MethodDelete, "/api/v1.0/rooms/"+room+"/", ""), 204, "")
+		eventually(t, "the job is done", func() bool { return strings.HasSuffix(s.jobs(t, "close_room"), "completed") })
+		if got := l.takeAsked(); got != "close "+room {
+			t.Errorf("LiveKit was asked %s", got)
+		}
+		s.exec(t, `DELETE FROM meetd.river_job`)
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -189,6 +190,53 @@ func TestSlowShow(t *testing.T) {
 	eventually(t, "all is shown", func() bool { return !strings.Contains(s.jobs(t, "show_recording"), "running") })
 	if got := live.roomMetadata(room.String()); len(got) != 0 {
 		t.Errorf("shown: %v", got)
+	}
+}
+
+// Who shows something else of the room does not bring back what is over.
+func TestShowsDoNotUndoEachOther(t *testing.T) {
+	t.Parallel()
+	live, env := startLiveKit(t)
+	s := startService(t, env)
+	ada := s.login(t, "ada")
+	room := s.room(t, ada)
+	live.open(room.String(), "")
+	wantAnswer(t, "start", s.start(t, ada, room, film), 201, "")
+	egress := s.onlyRecording(t, room).Worker
+	wantAnswer(t, "active", s.webhook(t, egressEvent("egress_updated", egress, room.String(), "EGRESS_ACTIVE")), 200, "")
+	eventually(t, "started is shown", func() bool { return live.roomMetadata(room.String())["recording_status"] == "started" })
+	slow, release := make(chan struct{}), make(chan struct{})
+	var held atomic.Bool
+	live.mu.Lock()
+	live.onShow = func(metadata string) {
+		if strings.Contains(metadata, "access_level") && held.CompareAndSwap(false, true) {
+			close(slow)
+			<-release
+		}
+	}
+	live.mu.Unlock()
+	wantAnswer(t, "open", s.ask(t, ada, http.MethodPatch, "/api/v1.0/rooms/"+room.String()+"/", `{"access_level":"public"}`), 200, "")
+	<-slow
+	wantAnswer(t, "ended", s.webhook(t, egressEvent("egress_ended", egress, room.String(), "EGRESS_COMPLETE")), 200, "")
+	eventually(t, "nothing is shown any more", func() bool { return len(live.roomMetadata(room.String())) == 0 })
+	close(release)
+	eventually(t, "the room is shown", func() bool { return s.jobs(t, "show_room") == "completed" })
+	if got := live.shown(room.String()); got != `{"access_level":"public","configuration":{}}` {
+		t.Errorf("shown in the end: %s", got)
+	}
+}
+
+// Who administers a room may write into its metadata what he likes.
+func TestShowOverNonsense(t *testing.T) {
+	t.Parallel()
+	live, env := startLiveKit(t)
+	s := startService(t, env)
+	ada := s.login(t, "ada")
+	for _, nonsense := range []string{`null`, `[]`, `"text"`, `{`, `7`} {
+		room := s.room(t, ada).String()
+		live.open(room, nonsense)
+		wantAnswer(t, "open", s.ask(t, ada, http.MethodPatch, "/api/v1.0/rooms/"+room+"/", `{"access_level":"public"}`), 200, "")
+		eventually(t, nonsense+" is replaced", func() bool { return live.shown(room) == `{"access_level":"public","configuration":{}}` })
 	}
 }
 

@@ -25,9 +25,10 @@ type Recorder interface {
 
 // Conference is the LiveKit room.
 type Conference interface {
-	// MergeMetadata sets and removes keys of the room's metadata object, leaving
-	// the others. fault.NotFound when the room is not open.
-	MergeMetadata(ctx context.Context, room string, set map[string]any, remove []string) error
+	// ChangeMetadata reads the room's metadata object, has it changed and writes it;
+	// what others write meanwhile is lost. Metadata that is no object is as an empty
+	// one. fault.NotFound when the room is not open.
+	ChangeMetadata(ctx context.Context, room string, change func(metadata map[string]any)) error
 }
 
 // RoomCalls reach everybody who is in a LiveKit room.

@@ -23,6 +23,8 @@ type Jobs interface { //nolint:interfacebloat // all that a transaction can ask 
 	// ShowRoom tells the participants of the room its access level and
 	// configuration.
 	ShowRoom(ctx context.Context, room uuid.UUID) error
+	// CloseRoom sends everybody out of a room that is deleted.
+	CloseRoom(ctx context.Context, room uuid.UUID) error
 	// OpenDialIn lets telephones and room kits into a room that was opened.
 	OpenDialIn(ctx context.Context, room uuid.UUID) error
 	// CloseDialIn ends that; opened is LiveKit's id of the room that closed.

@@ -7,10 +7,11 @@ import (
 	"github.com/riverqueue/river"
 
 	"meetd/app/dialin"
+	"meetd/app/rooms"
 )
 
 // dialInAttempts are about four hours of River's back-off: a rule that stays is
-// a door that stays open.
+// a door that stays open, and so is a room.
 const dialInAttempts = 10
 
 func (o *outbox) OpenDialIn(_ context.Context, room uuid.UUID) error {
@@ -50,4 +51,23 @@ type closeDialIn struct {
 
 func (w *closeDialIn) Work(ctx context.Context, job *river.Job[closeDialInArgs]) error {
 	return w.svc.Close(ctx, job.Args.Room, job.Args.Opened)
+}
+
+func (o *outbox) CloseRoom(_ context.Context, room uuid.UUID) error {
+	return o.note(closeRoomArgs{Room: room}, dialInAttempts)
+}
+
+type closeRoomArgs struct {
+	Room uuid.UUID `json:"room"`
+}
+
+func (closeRoomArgs) Kind() string { return "close_room" }
+
+type closeRoom struct {
+	river.WorkerDefaults[closeRoomArgs]
+	svc *rooms.Service
+}
+
+func (w *closeRoom) Work(ctx context.Context, job *river.Job[closeRoomArgs]) error {
+	return w.svc.Close(ctx, job.Args.Room)
 }

@@ -17,6 +17,7 @@ import (
 	"meetd/app/accounts"
 	"meetd/app/diagnostics"
 	"meetd/app/dialin"
+	"meetd/app/display"
 	"meetd/app/entry"
 	"meetd/app/files"
 	"meetd/app/marketing"
@@ -74,6 +75,7 @@ type Services struct {
 	Entry       *entry.Service
 	Recordings  *recordings.Service
 	DialIn      *dialin.Service
+	Display     *display.Service
 	Diagnostics *diagnostics.Service
 	Marketing   *marketing.Service
 	Outgoing    *outgoing.Service
@@ -84,9 +86,10 @@ type Services struct {
 // New prepares the queue. Nothing is worked on before Start.
 func New(pool *pgxpool.Pool, c Config, s Services, log *slog.Logger) (*Queue, error) {
 	workers := river.NewWorkers()
-	river.AddWorker(workers, &showRecording{svc: s.Recordings})
+	river.AddWorker(workers, &showRecording{svc: s.Display})
 	river.AddWorker(workers, &stopEgress{svc: s.Recordings})
-	river.AddWorker(workers, &showRoom{svc: s.Rooms})
+	river.AddWorker(workers, &showRoom{svc: s.Display})
+	river.AddWorker(workers, &closeRoom{svc: s.Rooms})
 	river.AddWorker(workers, &invite{svc: s.Rooms})
 	river.AddWorker(workers, &openDialIn{svc: s.DialIn})
 	river.AddWorker(workers, &closeDialIn{svc: s.DialIn})
@@ -251,11 +254,11 @@ func (showRecordingArgs) Kind() string { return "show_recording" }
 
 type showRecording struct {
 	river.WorkerDefaults[showRecordingArgs]
-	svc *recordings.Service
+	svc *display.Service
 }
 
 func (w *showRecording) Work(ctx context.Context, job *river.Job[showRecordingArgs]) error {
-	return w.svc.Show(ctx, job.Args.Room)
+	return w.svc.Recording(ctx, job.Args.Room)
 }
 
 type showRoomArgs struct {
@@ -266,11 +269,11 @@ func (showRoomArgs) Kind() string { return "show_room" }
 
 type showRoom struct {
 	river.WorkerDefaults[showRoomArgs]
-	svc *rooms.Service
+	svc *display.Service
 }
 
 func (w *showRoom) Work(ctx context.Context, job *river.Job[showRoomArgs]) error {
-	return w.svc.Show(ctx, job.Args.Room)
+	return w.svc.Room(ctx, job.Args.Room)
 }
 
 type reconcileArgs struct{}

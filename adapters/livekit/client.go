@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"net/http"
 	"net/url"
 	"time"
@@ -125,22 +124,18 @@ func (c *Client) openRoom(ctx context.Context, room string) (*lk.Room, error) {
 	return found.GetRooms()[0], nil
 }
 
-// MergeMetadata reads, merges and writes the room's metadata object.
-func (c *Client) MergeMetadata(ctx context.Context, room string, set map[string]any, remove []string) error {
+// ChangeMetadata implements ports.Conference. Participants who may administer the
+// room can write anything there.
+func (c *Client) ChangeMetadata(ctx context.Context, room string, change func(map[string]any)) error {
 	found, err := c.openRoom(ctx, room)
 	if err != nil {
 		return err
 	}
-	meta := map[string]any{}
-	if text := found.GetMetadata(); text != "" {
-		if err := json.Unmarshal([]byte(text), &meta); err != nil {
-			return fmt.Errorf("metadata of LiveKit room %s is no JSON object: %w", room, err)
-		}
+	var meta map[string]any
+	if err := json.Unmarshal([]byte(found.GetMetadata()), &meta); err != nil || meta == nil {
+		meta = map[string]any{}
 	}
-	for _, name := range remove {
-		delete(meta, name)
-	}
-	maps.Copy(meta, set)
+	change(meta)
 	text, err := json.Marshal(meta)
 	if err != nil {
 		return fmt.Errorf("metadata of LiveKit room %s: %w", room, err)

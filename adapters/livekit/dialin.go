@@ -46,26 +46,32 @@ func (d DialIns) rules(ctx context.Context, name string) ([]string, error) {
 	return ids, nil
 }
 
-// Ensure makes the rule unless it is there. Of those that several made in the
-// same moment the one with the first id stays: all who look again see the same.
+// Ensure makes the rule unless it is there. LiveKit refuses a second one with the
+// same PIN code, but may not say why, so the rules are looked at again. Of those that a LiveKit allowed all the same the one with
+// the first id stays: all who look again see the same.
 func (d DialIns) Ensure(ctx context.Context, room uuid.UUID, pin string) (bool, error) {
 	ids, err := d.rules(ctx, ruleName(room))
 	if err != nil || len(ids) > 0 {
 		return false, err
 	}
-	if err := d.create(ctx, room, pin); errors.Is(err, fault.Conflict) {
+	refused := d.create(ctx, room, pin)
+	if errors.Is(refused, fault.Conflict) {
 		return false, nil
-	} else if err != nil {
-		return false, err
 	}
-	if ids, err = d.rules(ctx, ruleName(room)); err != nil || len(ids) < 2 {
-		return err == nil, err
+	ids, err = d.rules(ctx, ruleName(room))
+	switch {
+	case refused != nil && len(ids) > 0:
+		return false, nil
+	case refused != nil:
+		return false, errors.Join(refused, err)
+	case len(ids) > 1:
+		slices.Sort(ids)
+		_ = d.deleteAll(ctx, ids[1:]) // the door is open, and closes with all of them
 	}
-	slices.Sort(ids)
-	return true, d.deleteAll(ctx, ids[1:])
+	return true, nil
 }
 
-// create is fault.Conflict when LiveKit has such a rule.
+// create is fault.Conflict when LiveKit says that it has such a rule.
 func (d DialIns) create(ctx context.Context, room uuid.UUID, pin string) error {
 	ctx, cancel, err := d.asSIPAdmin(ctx)
 	if err != nil {

@@ -381,6 +381,9 @@ func (s *Service) DeleteRoom(ctx context.Context, o user.Operator, id uuid.UUID)
 		if err := r.Rooms.Delete(ctx, id); err != nil {
 			return err
 		}
+		if err := r.Jobs.CloseRoom(ctx, id); err != nil {
+			return err
+		}
 		return s.record(ctx, r, o, deed{
 			model: user.RoomModel, id: id, name: name, flag: ports.LogDeleted,
 			audit: map[string]string{"recordings": strconv.Itoa(b.Recordings), "members": strconv.Itoa(b.Accesses)},

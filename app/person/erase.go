@@ -269,6 +269,9 @@ func (e *erasing) do(ctx context.Context, rooms []uuid.UUID, gone []*recording.R
 		if err := e.Rooms.Delete(ctx, room); err != nil {
 			return err
 		}
+		if err := e.Jobs.CloseRoom(ctx, room); err != nil {
+			return err
+		}
 		if err := e.Audit.Record(ctx, audit.Event{
 			At: e.Now(), Action: audit.RoomDeleted, Subject: room.String(), Details: map[string]string{"reason": "erased"},
 		}); err != nil {

@@ -37,7 +37,6 @@ type Config struct {
 type Service struct {
 	Store         ports.Store
 	Recorder      ports.Recorder
-	Conference    ports.Conference
 	Objects       ports.Objects
 	Presigner     ports.ObjectPresigner
 	Mailer        ports.Mailer

@@ -78,7 +78,9 @@ func (s *Service) Update(ctx context.Context, u *user.User, held ports.HeldRoom,
 }
 
 // Delete removes a room with all that hangs on it. Only an owner may. What is
-// being recorded in it is stopped: nobody could do that any more. While one of its
+// being recorded in it is stopped: nobody could do that any more. Those who are in it
+// are sent out: nobody could moderate them, and its id might let anybody in, as that of
+// a room nobody has registered. While one of its
 // recordings is on legal hold it is fault.Forbidden.
 func (s *Service) Delete(ctx context.Context, u *user.User, identifier string) error {
 	held, err := s.Administered(ctx, u, identifier)
@@ -95,29 +97,14 @@ func (s *Service) Delete(ctx context.Context, u *user.User, identifier string) e
 		if err := r.Rooms.Delete(ctx, held.ID); err != nil {
 			return err
 		}
+		if err := r.Jobs.CloseRoom(ctx, held.ID); err != nil {
+			return err
+		}
 		return r.Audit.Record(ctx, audit.Event{At: s.Now(), Action: audit.RoomDeleted, Actor: u.ID, Subject: held.ID.String()})
 	})
 }
 
-// Show tells those who are in the room its access level and configuration. A
-// room that is not open is no error. What was told is looked at once more: a
-// change that came later may have been told faster.
-func (s *Service) Show(ctx context.Context, id uuid.UUID) error {
-	var told *room.Room
-	for {
-		rm, err := s.Store.Repos().Rooms.Get(ctx, id)
-		if err != nil {
-			return fault.IgnoreMissing(err)
-		}
-		if told != nil && told.AccessLevel == rm.AccessLevel && reflect.DeepEqual(told.Configuration, rm.Configuration) {
-			return nil
-		}
-		err = s.Conference.MergeMetadata(ctx, id.String(), map[string]any{
-			"configuration": rm.Configuration, "access_level": rm.AccessLevel,
-		}, nil)
-		if err != nil {
-			return fault.IgnoreMissing(err)
-		}
-		told = rm
-	}
+// Close sends everybody out of a room that was deleted.
+func (s *Service) Close(ctx context.Context, id uuid.UUID) error {
+	return fault.IgnoreMissing(s.Open.Close(ctx, id.String()))
 }

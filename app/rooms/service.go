@@ -32,14 +32,14 @@ type Config struct {
 
 // Service is the room capability.
 type Service struct {
-	Store      ports.Store
-	Tokens     ports.JoinTokens
-	Conference ports.Conference
-	Mailer     ports.Mailer
-	Analytics  ports.Analytics
-	Config     Config
-	Now        func() time.Time
-	NewID      func() uuid.UUID
+	Store     ports.Store
+	Tokens    ports.JoinTokens
+	Open      ports.OpenRooms
+	Mailer    ports.Mailer
+	Analytics ports.Analytics
+	Config    Config
+	Now       func() time.Time
+	NewID     func() uuid.UUID
 	// ClearRecordings deletes all recordings of a room that actor deletes.
 	ClearRecordings func(ctx context.Context, r ports.Repos, room, actor uuid.UUID) error
 	Log             *slog.Logger
