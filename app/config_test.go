@@ -841,7 +841,7 @@ func TestWarnings(t *testing.T) {
 		},
 		{
 			[]string{"CONNECTION_TEST_ROOM_PREFIX="},
-			[]string{"CONNECTION_TEST_ROOM_PREFIX: it is empty, so the events of every room are ignored; set it or remove the variable"},
+			[]string{"CONNECTION_TEST_ROOM_PREFIX: it is empty, so rooms of connection tests are not told from others; set it or remove the variable"},
 		},
 		{[]string{"DJANGO_LANGUAGE_CODE=xx"}, []string{"DJANGO_LANGUAGE_CODE: 'xx' is not one of DJANGO_LANGUAGES; add it there"}},
 		{[]string{"RECORDING_STORAGE_EVENT_ENABLE=1"}, []string{token}},
