@@ -3,7 +3,9 @@ package recordings
 import (
 	"context"
 	"errors"
+	"fmt"
 	"maps"
+	"runtime/debug"
 	"slices"
 	"sync"
 	"time"
@@ -36,7 +38,7 @@ func (s *Service) Reconcile(ctx context.Context) error {
 	var wg sync.WaitGroup
 	var settled error
 	// Side by side: many events may wait for a store that does not answer.
-	wg.Go(func() { settled = s.settleAll(ctx) })
+	wg.Go(func() { settled = guarded(func() error { return s.settleAll(ctx) }) })
 	finished := s.finishAll(ctx)
 	wg.Wait()
 	return errors.Join(settled, finished)
@@ -119,9 +121,11 @@ func (s *Service) finishPage(ctx context.Context, w world, list []*recording.Rec
 	for i := range errs {
 		wg.Go(func() {
 			for rec := range work {
-				found := w.of(rec, rec.Key(s.Config.Folder))
-				found.RoomOpen = (roomsErr != nil || open[rec.RoomID.String()]) && !rec.Overdue(s.Now())
-				errs[i] = errors.Join(errs[i], s.finish(ctx, rec, found))
+				errs[i] = errors.Join(errs[i], guarded(func() error {
+					found := w.of(rec, rec.Key(s.Config.Folder))
+					found.RoomOpen = (roomsErr != nil || open[rec.RoomID.String()]) && !rec.Overdue(s.Now())
+					return s.finish(ctx, rec, found)
+				}))
 			}
 		})
 	}
@@ -131,6 +135,17 @@ func (s *Service) finishPage(ctx context.Context, w world, list []*recording.Rec
 	close(work)
 	wg.Wait()
 	return errors.Join(append(errs, roomsErr)...)
+}
+
+// guarded makes an error of a panic, which would end the program in a goroutine that
+// nobody else watches over.
+func guarded(fn func() error) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+		}
+	}()
+	return fn()
 }
 
 // of is what LiveKit says of one recording, whose egress may not have been
