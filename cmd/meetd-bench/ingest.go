@@ -26,10 +26,11 @@ import (
 )
 
 // ingest is benchmark c: storage events, each about another recording, against
-// pgbench changing one row durably. Objects are not looked at and no jobs are
-// worked on here, because both are other work than taking an event in; the jobs
-// are noted all the same. At the end the program is killed while it takes events,
-// and every one that it acknowledged must have had its effect.
+// pgbench changing one row durably, by prepared statements and, once, as it does by
+// itself. Objects are not looked at and no jobs are worked on here, because both are
+// other work than taking an event in; the jobs are noted all the same. At the end the
+// program is killed while it takes events, and every one that it acknowledged must
+// have had its effect.
 func ingest(ctx context.Context, b *bench) error {
 	program, err := findPgbench()
 	if err != nil {
@@ -62,18 +63,21 @@ func ingest(ctx context.Context, b *bench) error {
 	if err := os.WriteFile(script, []byte(updateScript), 0o644); err != nil { //nolint:gosec // for pgbench to read
 		return fmt.Errorf("script of pgbench: %w", err)
 	}
-	for _, clients := range []int{1, 8, 32, 128} {
-		if err := b.compare("c", fmt.Sprintf("storage hook, %d clients", clients), "meetd", "pgbench",
+	for _, c := range []struct {
+		clients int
+		mode    string
+	}{{1, "prepared"}, {8, "prepared"}, {32, "prepared"}, {32, "simple"}, {128, "prepared"}} {
+		if err := b.compare("c", fmt.Sprintf("storage hook, %d clients", c.clients), "meetd", "pgbench -M "+c.mode,
 			[]string{"events/s"}, func(isSubject bool) ([]float64, error) {
 				if err := resetIngest(ctx, conn); err != nil {
 					return nil, err
 				}
 				if !isSubject {
-					perSecond, err := runPgbench(ctx, program, d.server, script, clients, b.period)
+					perSecond, err := runPgbench(ctx, program, d.server, script, c.mode, c.clients, b.period)
 					return []float64{perSecond}, err
 				}
 				var next atomic.Int64
-				got, err := hammer(ctx, server.address, clients, b.period, func(_, _ int) request {
+				got, err := hammer(ctx, server.address, c.clients, b.period, func(_, _ int) request {
 					return request{method: http.MethodPost, status: http.StatusOK, raw: hookRequest(d.ids[int(next.Add(1)-1)%len(d.ids)])}
 				})
 				return []float64{got.perSecond}, err
@@ -133,8 +137,8 @@ func findPgbench() (string, error) {
 
 var tps = regexp.MustCompile(`tps = ([0-9.]+)`)
 
-func runPgbench(ctx context.Context, program string, server *pg.Server, script string, clients int, period time.Duration) (float64, error) {
-	cmd := exec.CommandContext(ctx, program, "-n", "-M", "prepared", "-c", strconv.Itoa(clients), "-j", "2", //nolint:gosec // found by us
+func runPgbench(ctx context.Context, program string, server *pg.Server, script, mode string, clients int, period time.Duration) (float64, error) {
+	cmd := exec.CommandContext(ctx, program, "-n", "-M", mode, "-c", strconv.Itoa(clients), "-j", "2", //nolint:gosec // found by us
 		"-T", strconv.Itoa(max(1, int(period.Seconds()))), "-f", script, server.DSN("postgres"))
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
