@@ -78,32 +78,28 @@ func (s *Sender) post(ctx context.Context, l letter, address func(*mail.Msg) err
 
 // Check logs in at the mail server and leaves again.
 func (s *Sender) Check(ctx context.Context) error {
-	client, err := mail.NewClient(s.c.Host, s.c.options()...)
+	err := s.connect(ctx, func(ctx context.Context, client *mail.Client) error {
+		if err := client.DialWithContext(ctx); err != nil {
+			return err
+		}
+		_ = client.Close() // whatever it says to that, it let us in
+		return nil
+	})
 	if err != nil {
-		return fmt.Errorf("SMTP: %w", err)
-	}
-	ctx, cancel := context.WithTimeout(ctx, s.c.Timeout)
-	defer cancel()
-	if err := client.DialWithContext(ctx); err != nil {
-		return fmt.Errorf("the mail server: %w", err)
-	}
-	if err := client.Close(); err != nil {
 		return fmt.Errorf("the mail server: %w", err)
 	}
 	return nil
 }
 
+// send hands m over. What a server says to the end of the talk, or that it says
+// nothing, does not undo that it took the mail.
 func (s *Sender) send(ctx context.Context, m *mail.Msg) error {
 	m.SetDate()
 	m.SetMessageID()
-	client, err := mail.NewClient(s.c.Host, s.c.options()...)
-	if err != nil {
-		return fmt.Errorf("SMTP: %w", err)
-	}
-	ctx, cancel := context.WithTimeout(ctx, s.c.Timeout)
-	defer cancel()
-	err = client.DialAndSendWithContext(ctx, m)
-	if err == nil {
+	err := s.connect(ctx, func(ctx context.Context, client *mail.Client) error {
+		return client.DialAndSendWithContext(ctx, m)
+	})
+	if err == nil || m.IsDelivered() {
 		return nil
 	}
 	said := discreet.Text(err.Error()) // it names the recipients
@@ -114,9 +110,20 @@ func (s *Sender) send(ctx context.Context, m *mail.Msg) error {
 	return fault.Wrap(fault.Upstream, "mail", errors.New("send mail: "+said))
 }
 
+// connect gives do a client that has not connected yet.
+func (s *Sender) connect(ctx context.Context, do func(context.Context, *mail.Client) error) error {
+	client, err := mail.NewClient(s.c.Host, s.c.options()...)
+	if err != nil {
+		return fmt.Errorf("SMTP: %w", err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, s.c.Timeout)
+	defer cancel()
+	return do(ctx, client)
+}
+
 func (c Config) options() []mail.Option {
 	opts := []mail.Option{
-		mail.WithTimeout(c.Timeout), mail.WithTLSPolicy(mail.NoTLS),
+		mail.WithTimeout(c.Timeout), mail.WithTLSPolicy(mail.NoTLS), mail.WithoutNoop(), mail.WithoutRset(),
 		mail.WithTLSConfig(&tls.Config{ServerName: c.Host, RootCAs: c.Roots, MinVersion: tls.VersionTLS12}),
 	}
 	auth := mail.SMTPAuthPlainNoEnc

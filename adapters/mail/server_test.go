@@ -1,0 +1,123 @@
+package mail
+
+import (
+	"bufio"
+	"fmt"
+	"net"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// hangUp as an answer of a script closes the connection.
+const hangUp = ""
+
+// script is a mail server that answers as it is told: by the beginning of what
+// is said, or by taking it. The end of a mail is said as ".".
+type script struct {
+	answers map[string]string
+
+	mu   sync.Mutex
+	said []string
+	took int // mails
+}
+
+// run starts the server.
+func (s *script) run(t *testing.T) Config {
+	t.Helper()
+	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var talks sync.WaitGroup
+	talks.Go(func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			talks.Go(func() { s.talk(c) })
+		}
+	})
+	t.Cleanup(func() {
+		_ = l.Close()
+		talks.Wait()
+	})
+	return Config{Host: "127.0.0.1", Port: l.Addr().(*net.TCPAddr).Port, Timeout: 5 * time.Second, From: "a@b.fr"} //nolint:forcetypeassert // a TCP listener has one
+}
+
+func (s *script) talk(c net.Conn) {
+	defer func() { _ = c.Close() }()
+	_ = c.SetDeadline(time.Now().Add(20 * time.Second))
+	in, mail := bufio.NewScanner(c), false
+	_, _ = fmt.Fprint(c, "220 here\r\n")
+	for in.Scan() {
+		if mail = mail && in.Text() != "."; mail {
+			continue
+		}
+		answer := s.answer(in.Text())
+		if answer == hangUp {
+			return
+		}
+		_, _ = fmt.Fprint(c, answer, "\r\n")
+		mail = strings.HasPrefix(answer, "354")
+		if in.Text() == "QUIT" {
+			return
+		}
+	}
+}
+
+func (s *script) answer(line string) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.said = append(s.said, line)
+	answer, usual := "250 yes", true
+	switch verb, _, _ := strings.Cut(line, " "); verb {
+	case "DATA":
+		answer = "354 go on"
+	case "QUIT":
+		answer = "221 bye"
+	}
+	for begins, other := range s.answers {
+		if strings.HasPrefix(line, begins) {
+			answer, usual = other, false
+		}
+	}
+	if line == "." && (usual || answer == hangUp) {
+		s.took++
+	}
+	return answer
+}
+
+// heard is what was said, and how many mails were taken.
+func (s *script) heard() ([]string, int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.said), s.took
+}
+
+// What a server took is sent, however it behaves before and after.
+func TestTaken(t *testing.T) {
+	t.Parallel()
+	for name, answers := range map[string]map[string]string{
+		"a server that knows little": {"NOOP": "502 what?", "RSET": "502 what?", "EHLO": "502 what?"},
+		"a line that breaks":         {"RSET": hangUp, "QUIT": hangUp},
+		"a rude end":                 {"RSET": "554 no", "QUIT": "500 what?"},
+		"a busy end":                 {"RSET": "421 busy", "QUIT": "421 busy"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := &script{answers: answers}
+			c := s.run(t)
+			err := New(c).Invite(t.Context(), invitation)
+			if said, took := s.heard(); err != nil || took != 1 {
+				t.Errorf("%v; %d mails; %v", err, took, said)
+			}
+			if err := New(c).Check(t.Context()); err != nil {
+				t.Errorf("check: %v", err)
+			}
+		})
+	}
+}
