@@ -26,8 +26,10 @@ type RecordingReady struct {
 
 // Mailer sends mail.
 type Mailer interface {
-	// Invite sends one message to all addresses. fault.Invalid when the server
-	// refuses it for good, fault.Upstream when it may work later.
+	// Invite sends one message to all addresses, or to none. fault.Invalid when
+	// the server will not take it for them: it refuses the message or an address
+	// for good, or one of several addresses for now. fault.Upstream when it may
+	// work later.
 	Invite(ctx context.Context, i Invitation) error
 	// RecordingReady sends one message. Its faults are those of Invite; To
 	// must not be empty.

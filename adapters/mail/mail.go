@@ -35,6 +35,10 @@ type Config struct {
 	BaseURL string // beginning of the link that people click
 }
 
+// closing is the code with which a server ends the talk for now, whatever was
+// asked.
+const closing = 421
+
 // Sender sends mail.
 type Sender struct{ c Config }
 
@@ -104,10 +108,25 @@ func (s *Sender) send(ctx context.Context, m *mail.Msg) error {
 	}
 	said := discreet.Text(err.Error()) // it names the recipients
 	var refused *mail.SendError
-	if errors.As(err, &refused) && !refused.IsTemp() && refused.ErrorCode() >= 500 {
+	if errors.As(err, &refused) && hopeless(refused, len(m.GetBccString()) > 1) {
 		return fault.Wrap(fault.Invalid, "mail", errors.New("the mail server refused a mail: "+said))
 	}
 	return fault.Wrap(fault.Upstream, "mail", errors.New("send mail: "+said))
+}
+
+// hopeless tells whether the server will never take the mail as it is: because
+// of what it says, or of a recipient. One of several who is refused for now keeps
+// the mail from the others, so it is hopeless to ask for all of them again. What
+// a server says about the sender, or about itself, can be put right.
+func hopeless(refused *mail.SendError, several bool) bool {
+	code := refused.ErrorCode()
+	switch refused.Reason { //nolint:exhaustive // the others are nothing that a server said of this mail
+	case mail.ErrSMTPRcptTo:
+		return code >= 500 || several && code >= 400 && code != closing
+	case mail.ErrSMTPData, mail.ErrSMTPDataClose:
+		return code >= 500
+	}
+	return false
 }
 
 // connect gives do a client that has not connected yet.

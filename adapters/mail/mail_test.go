@@ -177,18 +177,18 @@ func TestServers(t *testing.T) {
 		change func(*Config)
 		want   error
 	}{
-		"plain":              {mailbox.Options{}, func(*Config) {}, nil},
-		"plain with login":   {mailbox.Options{User: "u", Password: "p"}, func(c *Config) { c.User, c.Password = "u", "p" }, nil},
-		"STARTTLS":           {mailbox.Options{STARTTLS: true, User: "u", Password: "p"}, func(c *Config) { c.STARTTLS, c.User, c.Password = true, "u", "p" }, nil},
-		"TLS":                {mailbox.Options{TLS: true}, func(c *Config) { c.TLS = true }, nil},
-		"TLS with login":     {mailbox.Options{TLS: true, User: "u", Password: "p"}, func(c *Config) { c.TLS, c.User, c.Password = true, "u", "p" }, nil},
-		"wrong password":     {mailbox.Options{User: "u", Password: "p"}, func(c *Config) { c.User, c.Password = "u", "x" }, fault.Upstream},
-		"no STARTTLS there":  {mailbox.Options{}, func(c *Config) { c.STARTTLS = true }, fault.Upstream},
-		"unknown authority":  {mailbox.Options{TLS: true}, func(c *Config) { c.TLS, c.Roots = true, nil }, fault.Upstream},
-		"refused for good":   {mailbox.Options{Refuse: refuse(550)}, func(*Config) {}, fault.Invalid},
-		"refused for now":    {mailbox.Options{Refuse: refuse(450)}, func(*Config) {}, fault.Upstream},
-		"nobody listens":     {mailbox.Options{}, func(c *Config) { c.Port = 1 }, fault.Upstream},
-		"plain to a TLS one": {mailbox.Options{TLS: true}, func(c *Config) { c.Timeout = time.Second }, fault.Upstream},
+		"plain":                {mailbox.Options{}, func(*Config) {}, nil},
+		"plain with login":     {mailbox.Options{User: "u", Password: "p"}, func(c *Config) { c.User, c.Password = "u", "p" }, nil},
+		"STARTTLS":             {mailbox.Options{STARTTLS: true, User: "u", Password: "p"}, func(c *Config) { c.STARTTLS, c.User, c.Password = true, "u", "p" }, nil},
+		"TLS":                  {mailbox.Options{TLS: true}, func(c *Config) { c.TLS = true }, nil},
+		"TLS with login":       {mailbox.Options{TLS: true, User: "u", Password: "p"}, func(c *Config) { c.TLS, c.User, c.Password = true, "u", "p" }, nil},
+		"wrong password":       {mailbox.Options{User: "u", Password: "p"}, func(c *Config) { c.User, c.Password = "u", "x" }, fault.Upstream},
+		"no STARTTLS there":    {mailbox.Options{}, func(c *Config) { c.STARTTLS = true }, fault.Upstream},
+		"unknown authority":    {mailbox.Options{TLS: true}, func(c *Config) { c.TLS, c.Roots = true, nil }, fault.Upstream},
+		"one refused for good": {mailbox.Options{Refuse: refuse(550)}, func(*Config) {}, fault.Invalid},
+		"one refused for now":  {mailbox.Options{Refuse: refuse(452)}, func(*Config) {}, fault.Invalid},
+		"nobody listens":       {mailbox.Options{}, func(c *Config) { c.Port = 1 }, fault.Upstream},
+		"plain to a TLS one":   {mailbox.Options{TLS: true}, func(c *Config) { c.Timeout = time.Second }, fault.Upstream},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

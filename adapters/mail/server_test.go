@@ -2,6 +2,7 @@ package mail
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"net"
 	"slices"
@@ -9,6 +10,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"meetd/domain/fault"
 )
 
 // hangUp as an answer of a script closes the connection.
@@ -117,6 +120,42 @@ func TestTaken(t *testing.T) {
 			}
 			if err := New(c).Check(t.Context()); err != nil {
 				t.Errorf("check: %v", err)
+			}
+		})
+	}
+}
+
+// What is refused because of the mail or of whom it is for is given up, in so far
+// as the same mail to the same people has no hope; anything else is tried again.
+func TestRefused(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		answers   map[string]string
+		one, both error // recipients
+	}{
+		"nobody of that name":   {map[string]string{"RCPT TO:<a@": "550 who?"}, fault.Invalid, fault.Invalid},
+		"come back later":       {map[string]string{"RCPT TO:<a@": "451 later"}, fault.Upstream, fault.Invalid},
+		"not so many":           {map[string]string{"RCPT TO:<b@": "452 one is enough"}, nil, fault.Invalid},
+		"refused in two ways":   {map[string]string{"RCPT TO:<a@": "550 who?", "RCPT TO:<b@": "451 later"}, fault.Invalid, fault.Invalid},
+		"closing":               {map[string]string{"RCPT": "421 closing"}, fault.Upstream, fault.Upstream},
+		"a line that breaks":    {map[string]string{"RCPT": hangUp}, fault.Upstream, fault.Upstream},
+		"the sender is unknown": {map[string]string{"MAIL": "550 who are you?"}, fault.Upstream, fault.Upstream},
+		"log in first":          {map[string]string{"MAIL": "530 log in"}, fault.Upstream, fault.Upstream},
+		"no mail at all":        {map[string]string{"EHLO": "554 no", "HELO": "554 no"}, fault.Upstream, fault.Upstream},
+		"nothing to be sent":    {map[string]string{"DATA": "554 no valid recipients"}, fault.Invalid, fault.Invalid},
+		"no room":               {map[string]string{"DATA": "452 full"}, fault.Upstream, fault.Upstream},
+		"taken for spam":        {map[string]string{".": "554 spam"}, fault.Invalid, fault.Invalid},
+		"not looked at":         {map[string]string{".": "451 scanner"}, fault.Upstream, fault.Upstream},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			for n, want := range map[int]error{1: c.one, 2: c.both} {
+				s := &script{answers: c.answers}
+				i := invitation
+				i.To = i.To[:n]
+				if err := New(s.run(t)).Invite(t.Context(), i); !errors.Is(err, want) {
+					t.Errorf("%d recipients: %v, want %v", n, err, want)
+				}
 			}
 		})
 	}

@@ -37,9 +37,9 @@ func (s *Service) Invite(ctx context.Context, u *user.User, held ports.HeldRoom,
 	})
 }
 
-// SendInvitation hands an invitation to the mail server. If that refuses it for
-// good, each address gets a message of its own, so that one that is wrong does
-// not keep the others from being invited.
+// SendInvitation hands an invitation to the mail server. If that will not take it
+// for all addresses, each gets a message of its own: one that is wrong, or that
+// has to wait, does not keep the others from being invited.
 func (s *Service) SendInvitation(ctx context.Context, i ports.Invitation) error {
 	err := s.Mailer.Invite(ctx, i)
 	if !errors.Is(err, fault.Invalid) {
