@@ -19,8 +19,8 @@ import (
 // (settings.md, E-mail).
 type Config struct {
 	Host     string
-	Port     int // 0: the usual one
-	User     string
+	Port     int    // 0: the usual one
+	User     string // logs in, if there is a password too
 	Password string
 	STARTTLS bool
 	TLS      bool           // from the first byte on
@@ -129,15 +129,24 @@ func hopeless(refused *mail.SendError, several bool) bool {
 	return false
 }
 
-// connect gives do a client that has not connected yet.
+// connect gives do a client that has not connected yet, once for each login that
+// the server refuses.
 func (s *Sender) connect(ctx context.Context, do func(context.Context, *mail.Client) error) error {
-	client, err := mail.NewClient(s.c.Host, s.c.options()...)
+	opts, l := s.c.options(), newLogin(s.c)
+	if s.c.User != "" && s.c.Password != "" {
+		opts = append(opts, mail.WithSMTPAuthCustom(l))
+	}
+	client, err := mail.NewClient(s.c.Host, opts...)
 	if err != nil {
 		return fmt.Errorf("SMTP: %w", err)
 	}
 	ctx, cancel := context.WithTimeout(ctx, s.c.Timeout)
 	defer cancel()
-	return do(ctx, client)
+	for {
+		if err = do(ctx, client); err == nil || !l.again(err) {
+			return err
+		}
+	}
 }
 
 func (c Config) options() []mail.Option {
@@ -145,20 +154,14 @@ func (c Config) options() []mail.Option {
 		mail.WithTimeout(c.Timeout), mail.WithTLSPolicy(mail.NoTLS), mail.WithoutNoop(), mail.WithoutRset(),
 		mail.WithTLSConfig(&tls.Config{ServerName: c.Host, RootCAs: c.Roots, MinVersion: tls.VersionTLS12}),
 	}
-	auth := mail.SMTPAuthPlainNoEnc
 	switch {
 	case c.TLS:
 		opts = append(opts, mail.WithSSLPort(false))
-		auth = mail.SMTPAuthAutoDiscover
 	case c.STARTTLS:
 		opts = append(opts, mail.WithTLSPortPolicy(mail.TLSMandatory))
-		auth = mail.SMTPAuthAutoDiscover
 	}
 	if c.Port != 0 {
 		opts = append(opts, mail.WithPort(c.Port))
-	}
-	if c.User != "" {
-		opts = append(opts, mail.WithSMTPAuth(auth), mail.WithUsername(c.User), mail.WithPassword(c.Password))
 	}
 	return opts
 }

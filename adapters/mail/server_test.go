@@ -2,8 +2,12 @@ package mail
 
 import (
 	"bufio"
+	"crypto/hmac"
+	"crypto/md5"
+	"encoding/base64"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"slices"
 	"strings"
@@ -159,4 +163,62 @@ func TestRefused(t *testing.T) {
 			}
 		})
 	}
+}
+
+// The ways to log in are those of Python's smtplib, one after the other.
+func TestLogin(t *testing.T) {
+	t.Parallel()
+	const (
+		cram  = "AUTH CRAM-MD5"
+		plain = "AUTH PLAIN AHUAcA=="
+		login = "AUTH LOGIN"
+	)
+	const challenge = "<1896.697170952@postoffice.reston.mci.net>"
+	challenged := "334 " + base64.StdEncoding.EncodeToString([]byte(challenge))
+	digest := hmac.New(md5.New, []byte("p"))
+	digest.Write([]byte(challenge))
+	response := base64.StdEncoding.EncodeToString(fmt.Appendf(nil, "u %x", digest.Sum(nil)))
+	asks := map[string]string{"AUTH LOGIN": "334 VXNlcm5hbWU6", "dQ==": "334 UGFzc3dvcmQ6", "cA==": "235 in"}
+	for name, c := range map[string]struct {
+		offers  string
+		answers map[string]string
+		change  func(*Config)
+		said    []string // that begins with AUTH, or is an answer
+		want    error
+	}{
+		"by digest":        {"NTLM LOGIN PLAIN CRAM-MD5 SCRAM-SHA-256", map[string]string{cram: challenged, response: "235 in"}, nil, []string{cram, response}, nil},
+		"plain":            {"LOGIN PLAIN", map[string]string{plain: "235 in"}, nil, []string{plain}, nil},
+		"login":            {"NTLM LOGIN", asks, nil, []string{login, "dQ==", "cA=="}, nil},
+		"the second works": {"CRAM-MD5 PLAIN", map[string]string{cram: "504 not after all", plain: "235 in"}, nil, []string{cram, plain}, nil},
+		"the third works":  {"LOGIN PLAIN CRAM-MD5", merged(asks, map[string]string{cram: challenged, response: "535 no", plain: "535 no"}), nil, []string{cram, response, plain, login, "dQ==", "cA=="}, nil},
+		"none works":       {"PLAIN LOGIN", map[string]string{"AUTH": "535 no"}, nil, []string{plain, login}, fault.Upstream},
+		"a line breaks":    {"PLAIN LOGIN", map[string]string{"AUTH": hangUp}, nil, []string{plain}, fault.Upstream},
+		"others only":      {"NTLM XOAUTH2", nil, nil, nil, fault.Upstream},
+		"no password":      {"PLAIN LOGIN", nil, func(c *Config) { c.Password = "" }, nil, nil},
+		"no user":          {"PLAIN LOGIN", nil, func(c *Config) { c.User = "" }, nil, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := &script{answers: merged(c.answers, map[string]string{"EHLO": "250-here\r\n250 AUTH " + c.offers})}
+			conf := s.run(t)
+			conf.User, conf.Password = "u", "p"
+			if c.change != nil {
+				c.change(&conf)
+			}
+			err := New(conf).Invite(t.Context(), invitation)
+			said, took := s.heard()
+			said = slices.DeleteFunc(said, func(line string) bool {
+				return !strings.HasPrefix(line, "AUTH") && line != response && !strings.HasSuffix(line, "==")
+			})
+			if !errors.Is(err, c.want) || !slices.Equal(said, c.said) || (took == 1) != (c.want == nil) {
+				t.Errorf("%v, want %v; said %q, want %q; %d mails", err, c.want, said, c.said, took)
+			}
+		})
+	}
+}
+
+func merged(a, b map[string]string) map[string]string {
+	both := maps.Clone(b)
+	maps.Copy(both, a)
+	return both
 }
