@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/emersion/go-smtp"
 
@@ -112,6 +113,47 @@ func TestInviteRefused(t *testing.T) {
 	eventually(t, "the bad ones are given up", func() bool {
 		return s.count(t, `SELECT count(*) FROM meetd.river_job WHERE kind = 'invite' AND state = 'cancelled'`) == 3
 	})
+}
+
+// What waited for more than an hour is not sent any more: the call is over. What
+// was split stays as old as it was.
+func TestInviteTooLate(t *testing.T) {
+	t.Parallel()
+	var full atomic.Bool
+	full.Store(true)
+	box, env := mailServer(t, mailbox.Options{Refuse: func(string) error {
+		if full.Load() {
+			return &smtp.SMTPError{Code: 452, Message: "full"}
+		}
+		return nil
+	}})
+	s := startService(t, env)
+	ada := s.login(t, "ada")
+	path := "/api/v1.0/rooms/" + s.room(t, ada).String() + "/invite/"
+	failed := func(n int) func() bool {
+		return func() bool {
+			return s.count(t, `SELECT count(*) FROM meetd.river_job WHERE kind = 'invite' AND cardinality(errors) > 0`) == n
+		}
+	}
+	wantAnswer(t, "one", s.write(t, ada, path, `{"emails":["a@example.org"]}`), 200, "")
+	wantAnswer(t, "two", s.write(t, ada, path, `{"emails":["b@example.org","c@example.org"]}`), 200, "")
+	eventually(t, "none is taken", failed(3))
+	s.shiftClock(61 * time.Minute)
+	full.Store(false)
+	late := func(n int) func() bool {
+		return func() bool {
+			return s.count(t, `SELECT count(*) FROM meetd.river_job WHERE kind = 'invite' AND state = 'cancelled'
+				AND errors[cardinality(errors)]->>'error' LIKE '%more than an hour ago%'`) == n
+		}
+	}
+	eventually(t, "all are given up", late(3))
+
+	const older = `INSERT INTO meetd.river_job (kind, queue, args, max_attempts, created_at)
+		VALUES ('invite', 'mail', '{"to":["d@example.org"],"language":"en-us","sender":"ada@example.org","slug":"x"}', 1, now() + $1::interval)`
+	s.exec(t, older, "0 min")
+	eventually(t, "a job without a time is as old as itself", late(4))
+	s.exec(t, older, "10 min")
+	eventually(t, "one that was noted 51 minutes ago is sent", func() bool { return len(box.Mails()) == 1 })
 }
 
 // Nobody can flood others with invitations, and a silent mail server makes

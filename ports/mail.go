@@ -7,10 +7,11 @@ import (
 
 // Invitation asks people into a meeting that is under way (integrations.md §1).
 type Invitation struct {
-	To       []string // addresses, which do not see each other
-	Language string   // code, e.g. fr-fr
-	Sender   string   // e-mail of who invites
-	Slug     string   // of the room
+	To       []string  // addresses, which do not see each other
+	Language string    // code, e.g. fr-fr
+	Sender   string    // e-mail of who invites
+	Slug     string    // of the room
+	At       time.Time // when it was asked for
 }
 
 // RecordingReady tells an owner that a recording can be downloaded
