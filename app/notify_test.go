@@ -388,6 +388,29 @@ func TestSummaryRefuses(t *testing.T) {
 	}
 }
 
+// A job that belongs to another recording is none: it is asked once, and said.
+func TestSummaryNamesAnothersJob(t *testing.T) {
+	t.Parallel()
+	sum, env := startSummary(t, `{"job_id":"job-1"}`)
+	s := notifying(t, env)
+	ada := s.login(t, "ada")
+	first, second := s.recording(t, transcript, "active", roles{ada: "owner"}), s.recording(t, transcript, "active", roles{ada: "owner"})
+	s.saved(t, first, transcript)
+	eventually(t, "the first is handed in", func() bool { return s.status(t, first) == "notification_succeeded" })
+	s.saved(t, second, transcript)
+	eventually(t, "the second is given up", func() bool { return s.jobs(t, "summarize") == "completed cancelled" })
+	if got := s.status(t, second); got != "saved" || len(sum.calls()) != 2 {
+		t.Errorf("it is %s, after %d calls", got, len(sum.calls()))
+	}
+	if got := s.lines(t, `SELECT errors::text FROM meetd.river_job WHERE kind = 'summarize' AND state = 'cancelled'`); !strings.Contains(got[0], "belongs to another recording") {
+		t.Errorf("it says %s", got)
+	}
+	wantAnswer(t, "call-back", s.processEvent(t, `{"job_id":"job-1","type":"transcript","status":"success"}`), 200, "")
+	if a, b := s.status(t, first), s.status(t, second); a != "external_process_successful" || b != "saved" {
+		t.Errorf("they are %s and %s", a, b)
+	}
+}
+
 // longName is the name of nothing: longer than can be stored, or indexed, however
 // well it is compressed.
 var longName = func() (name string) {

@@ -46,8 +46,8 @@ func New(c Config) *Client {
 }
 
 const (
-	maxAnswer = 64 << 10 // bytes that are read of an answer
-	maxJob    = 255      // characters that are kept of a job's name (database.md)
+	maxAnswer = 1 << 20 // bytes that are read of an answer
+	maxJob    = 255     // characters that are kept of a job's name (database.md)
 )
 
 // Submit hands r in. The id of the recording goes with it as Idempotency-Key, so
@@ -69,21 +69,35 @@ func (c *Client) Submit(ctx context.Context, r ports.SummaryRequest) (job string
 		return "", failed(fault.Upstream, bare(err))
 	}
 	defer resp.Body.Close() //nolint:errcheck // only read
-	switch status := resp.StatusCode; {
-	case status/100 == 2:
-	case status/100 == 4 && status != http.StatusRequestTimeout && status != http.StatusTooEarly && status != http.StatusTooManyRequests:
-		return "", failed(fault.Invalid, fmt.Errorf("it answers %d", status))
-	default:
-		return "", failed(fault.Upstream, fmt.Errorf("it answers %d", status))
+	if status := resp.StatusCode; status/100 != 2 {
+		return "", failed(hope(status), fmt.Errorf("it answers %d", status))
 	}
 	if c.config.Version != 2 {
 		return "", nil
 	}
-	answer, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
-	if err != nil {
+	answer, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
+	switch {
+	case err != nil:
 		return "", failed(fault.Upstream, bare(err))
+	case len(answer) > maxAnswer: // it has taken the recording, and will answer so again
+		return "", failed(fault.Invalid, fmt.Errorf("its answer is longer than %d bytes", maxAnswer))
 	}
 	return jobOf(answer)
+}
+
+// hope tells whether what was refused with a status may be taken later. A token,
+// an address and what stands before the service can be put right; what is asked
+// for stays as it is.
+func hope(status int) fault.Kind {
+	switch status {
+	case http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound,
+		http.StatusRequestTimeout, http.StatusTooEarly, http.StatusTooManyRequests:
+		return fault.Upstream
+	}
+	if status/100 == 4 {
+		return fault.Invalid
+	}
+	return fault.Upstream
 }
 
 // jobOf reads the name of the job. An answer that is no JSON comes from

@@ -142,7 +142,10 @@ func (s *Service) Summarize(ctx context.Context, id uuid.UUID) error {
 		if job != "" {
 			r.ProcessedBy(job)
 		}
-	}); err != nil || job == "" {
+	}); errors.Is(err, fault.Conflict) {
+		return fault.Wrap(fault.Invalid, "summary", errors.New("the summary service named a job that belongs to another recording; what becomes of it is not known: "+
+			"see why the service gives two recordings one job, then have this job done again"))
+	} else if err != nil || job == "" {
 		return err
 	}
 	return s.settle(ctx, ports.FromSummary, job)
