@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/emersion/go-smtp"
@@ -223,6 +224,48 @@ func TestNotifyFails(t *testing.T) {
 	})
 	if got := s.status(t, nobody); got != "saved" || len(box.Mails()) != 2 {
 		t.Errorf("without an owner it is %s, %d mails", got, len(box.Mails()))
+	}
+}
+
+// An owner who went before he could be told keeps no recording open, and those to
+// whom he left it are told.
+func TestNotifyOwnerWhoWent(t *testing.T) {
+	t.Parallel()
+	var down atomic.Bool
+	box, env := mailServer(t, mailbox.Options{Refuse: func(to string) error {
+		if down.Load() && strings.HasPrefix(to, "zed") {
+			return &smtp.SMTPError{Code: 451, Message: "later"}
+		}
+		return nil
+	}})
+	s := notifying(t, env)
+	ada, bob, zed := s.login(t, "ada"), s.login(t, "bob"), s.login(t, "zed")
+	for name, c := range map[string]struct {
+		went  string
+		mails []string
+	}{
+		"demoted":     {`UPDATE meet_recording_access SET role = 'member' WHERE recording_id = $1 AND user_id = $2`, nil},
+		"removed":     {`DELETE FROM meet_recording_access WHERE recording_id = $1 AND user_id = $2`, nil},
+		"erased":      {`WITH n AS (DELETE FROM meetd.notice WHERE recording_id = $1 AND recipient = $2) DELETE FROM meet_recording_access WHERE recording_id = $1 AND user_id = $2`, nil},
+		"handed over": {`UPDATE meet_recording_access SET user_id = '` + bob.ID.String() + `' WHERE recording_id = $1 AND user_id = $2`, []string{"bob@example.org"}},
+	} {
+		before := len(box.Mails())
+		down.Store(true)
+		id := s.recording(t, screen, "active", roles{ada: "owner", zed: "owner"})
+		s.saved(t, id, screen)
+		eventually(t, name+": one is told, the other is not", func() bool {
+			return len(box.Mails()) == before+1 && s.count(t, `SELECT count(*) FROM meetd.river_job WHERE args->>'recording' = $1 AND errors IS NOT NULL`, id) == 1
+		})
+		s.exec(t, c.went, id, zed.ID)
+		down.Store(false)
+		eventually(t, name+": all are told", func() bool { return s.status(t, id) == "notification_succeeded" })
+		var got []string
+		for _, m := range box.Mails()[before+1:] {
+			got = append(got, m.To...)
+		}
+		if !slices.Equal(got, c.mails) {
+			t.Errorf("%s: mails to %v, want %v", name, got, c.mails)
+		}
 	}
 }
 
