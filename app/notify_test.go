@@ -11,6 +11,7 @@ import (
 	"mime/multipart"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"slices"
 	"strings"
 	"sync"
@@ -29,6 +30,7 @@ import (
 type summaryService struct {
 	mu      sync.Mutex
 	asked   []map[string]any
+	keys    []string // with which it was asked not to do the same twice
 	answers []string // one after the other, the last one for ever; empty: 503
 	onAsk   func()
 }
@@ -43,7 +45,7 @@ func startSummary(t *testing.T, answers ...string) (*summaryService, map[string]
 			t.Errorf("asked with %q: %s", r.Header.Get("Authorization"), body)
 		}
 		l.mu.Lock()
-		l.asked = append(l.asked, asked)
+		l.asked, l.keys = append(l.asked, asked), append(l.keys, r.Header.Get("Idempotency-Key"))
 		answer, onAsk := l.answers[0], l.onAsk
 		if len(l.answers) > 1 {
 			l.answers = l.answers[1:]
@@ -428,6 +430,33 @@ func TestSummaryRefuses(t *testing.T) {
 		if got := s.status(t, id); got != "saved" {
 			t.Errorf("%s: it is %s", name, got)
 		}
+	}
+}
+
+// The service can tell that it is asked once more from another try.
+func TestSummaryOnceMore(t *testing.T) {
+	t.Parallel()
+	sum, env := startSummary(t, "", `{"job_id":"job-1"}`, "", `{"job_id":"job-2"}`)
+	s := notifying(t, env)
+	root := s.root(t, "root")
+	id := s.recording(t, transcript, "active", roles{s.login(t, "ada"): "owner"})
+	s.saved(t, id, transcript)
+	handedIn := func(job string) {
+		t.Helper()
+		eventually(t, "it is handed in as "+job, func() bool {
+			return s.count(t, `SELECT count(*) FROM meet_recording WHERE id = $1 AND external_process_id = $2 AND status = 'notification_succeeded'`, id, job) == 1
+		})
+	}
+	handedIn("job-1")
+	got := s.told(t, root, s.submit(t, root, "/admin/core/recording/", url.Values{"action": {"resend_notification"}, "_selected_action": {id.String()}}))
+	if !slices.Equal(got, []string{"success: Successfully sent notifications for 1 recording(s)."}) {
+		t.Fatalf("resend: %q", got)
+	}
+	handedIn("job-2")
+	sum.mu.Lock()
+	defer sum.mu.Unlock()
+	if k := sum.keys; len(k) != 4 || k[0] != k[1] || k[1] == k[2] || k[2] != k[3] || !strings.HasPrefix(k[0], id.String()) || !strings.HasPrefix(k[2], id.String()) {
+		t.Errorf("keys %q", k)
 	}
 }
 

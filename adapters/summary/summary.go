@@ -50,8 +50,9 @@ const (
 	maxJob    = 255     // characters that are kept of a job's name (database.md)
 )
 
-// Submit hands r in. The id of the recording goes with it as Idempotency-Key, so
-// that the service can tell a second try from a second recording.
+// Submit hands r in. The id of the recording goes with it as Idempotency-Key, and
+// when this was asked for, so that the service can tell a second try from another
+// recording, and from one that somebody wants done once more.
 func (c *Client) Submit(ctx context.Context, r ports.SummaryRequest) (job string, err error) {
 	body, err := c.body(r)
 	if err != nil {
@@ -63,7 +64,7 @@ func (c *Client) Submit(ctx context.Context, r ports.SummaryRequest) (job string
 	}
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("Authorization", "Bearer "+c.config.Token)
-	req.Header.Set("Idempotency-Key", r.Recording.String())
+	req.Header.Set("Idempotency-Key", fmt.Sprintf("%s-%d", r.Recording, r.Since.UnixMicro()))
 	resp, err := c.http.Do(req)
 	if err != nil {
 		return "", failed(fault.Upstream, bare(err))

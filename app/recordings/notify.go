@@ -93,7 +93,7 @@ func (s *Service) notices(rec *recording.Recording, owners []*user.User) []ports
 // when the mail server will never take it.
 func (s *Service) MailOwner(ctx context.Context, id, owner uuid.UUID) error {
 	n := ports.Notice{Recording: id, Kind: ports.MailNotice, Recipient: owner}
-	rec, err := s.untold(ctx, n)
+	rec, _, err := s.untold(ctx, n)
 	if err != nil || rec == nil {
 		return err
 	}
@@ -126,7 +126,7 @@ func (s *Service) MailOwner(ctx context.Context, id, owner uuid.UUID) error {
 // fault.Invalid when the service will never take it.
 func (s *Service) Summarize(ctx context.Context, id uuid.UUID) error {
 	n := ports.Notice{Recording: id, Kind: ports.SummaryNotice}
-	rec, err := s.untold(ctx, n)
+	rec, since, err := s.untold(ctx, n)
 	if err != nil || rec == nil {
 		return err
 	}
@@ -144,6 +144,7 @@ func (s *Service) Summarize(ctx context.Context, id uuid.UUID) error {
 	if err != nil {
 		return fault.IgnoreMissing(err)
 	}
+	request.Since = since
 	job, err := s.Summary.Submit(ctx, request)
 	if err != nil {
 		return err
@@ -204,23 +205,23 @@ func (s *Service) link(id uuid.UUID) string {
 	return s.Config.Notification.DownloadBase + "/" + id.String()
 }
 
-// untold gives the recording of a notice that is still to be told, and nil when
-// there is nothing to tell any more. A notice that is gone, as with a person who
-// was erased, may have been the last one.
-func (s *Service) untold(ctx context.Context, n ports.Notice) (*recording.Recording, error) {
+// untold gives the recording of a notice that is still to be told, and since when
+// it is; nil when there is nothing to tell any more. A notice that is gone, as with
+// a person who was erased, may have been the last one.
+func (s *Service) untold(ctx context.Context, n ports.Notice) (*recording.Recording, time.Time, error) {
 	repos := s.Store.Repos()
-	open, err := repos.Notices.Open(ctx, n)
+	since, err := repos.Notices.Open(ctx, n)
 	switch {
+	case errors.Is(err, fault.NotFound):
+		return nil, since, s.told(ctx, n, nil)
 	case err != nil:
-		return nil, err
-	case !open:
-		return nil, s.told(ctx, n, nil)
+		return nil, since, err
 	}
 	rec, err := repos.Recordings.Get(ctx, n.Recording)
 	if err != nil {
-		return nil, fault.IgnoreMissing(err)
+		return nil, since, fault.IgnoreMissing(err)
 	}
-	return rec, nil
+	return rec, since, nil
 }
 
 // told notes that somebody was told, and if he was the last, that all were. also
