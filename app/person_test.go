@@ -112,6 +112,13 @@ func newEstate(t *testing.T) estate {
 		(1, 'account', $1::uuid, $1::uuid, jsonb_build_object('email', $3::text, 'password', 'secret')), (2, 'account', $2::uuid, $2::uuid, jsonb_build_object('email', $3::text)),
 		(3, 'account', $4::uuid, $4::uuid, '{"email": "bob@example.org"}')`, older, old, email, uuid.New())
 	e.exec(t, `INSERT INTO meetd.audit_event (at, action, actor_id, subject, details) VALUES (now(), 'logged_in', $1::uuid, $1::uuid::text, '{}')`, id)
+	// zada keeps recordings of others from being deleted; bob does so with one that
+	// zada once held.
+	byName, byAddress, once := uuid.New(), uuid.New(), uuid.New()
+	e.exec(t, `INSERT INTO meetd.recording_hold (recording_id, reason, placed_at, placed_by) VALUES
+		($1, 'case 1', now(), 'Zadasentinel Z.'), ($2, 'case 2', now(), upper($4::text)), ($3, 'case 3', now(), 'bob')`, byName, byAddress, once, email)
+	e.exec(t, `INSERT INTO meetd.audit_event (at, action, actor_id, subject, details) VALUES
+		(now() + interval '1 ms', 'recording_held', $1::uuid, $2, '{}'), (now() - interval '1 hour', 'recording_held', $1::uuid, $3, '{}')`, id, byName.String(), once.String())
 	return e
 }
 
@@ -157,8 +164,8 @@ func TestErase(t *testing.T) {
 	}
 	planned := r
 	same(t, before, e.tables(t))
-	if n := e.count(t, `SELECT count(*) FROM meetd.audit_event`); n != 1 {
-		t.Errorf("%d events for nothing", n-1)
+	if n := e.count(t, `SELECT count(*) FROM meetd.audit_event`); n != 3 {
+		t.Errorf("%d events for nothing", n-3)
 	}
 
 	r, err = e.eraseBy(t, strings.ToUpper(sentinel)+"@example.org", app.EraseOptions{Transfer: true})
@@ -176,7 +183,7 @@ func TestErase(t *testing.T) {
 		if i := strings.Index(strings.ToLower(text), sentinel); i >= 0 {
 			t.Errorf("%s still holds %.100q", table, text[max(0, i-50):])
 		}
-		if strings.Contains(text, e.zada.ID.String()) && !strings.HasPrefix(table, "meetd.audit_event") && table != "public.django_admin_log" && table != "meetd.river_job" {
+		if strings.Contains(text, e.zada.ID.String()) && !strings.HasPrefix(table, "meetd.audit_event") && table != "public.django_admin_log" && table != "meetd.recording_hold" && table != "meetd.river_job" {
 			t.Errorf("%s still holds the id", table)
 		}
 	}
@@ -198,6 +205,9 @@ func TestErase(t *testing.T) {
 	if got := e.lines(t, `SELECT concat_ws(' ', args->>'sender', args->>'to') FROM meetd.river_job WHERE kind = 'invite' ORDER BY id`); len(got) != 2 ||
 		got[0] != `bob@example.org ["x@example.org"]` || got[1] != "bob@example.org" {
 		t.Errorf("invitations: %q", got)
+	}
+	if got := strings.Join(e.lines(t, `SELECT reason || ' ' || placed_by FROM meetd.recording_hold ORDER BY reason`), ", "); got != "case 1 "+e.zada.ID.String()+", case 2 "+e.zada.ID.String()+", case 3 bob" {
+		t.Errorf("holds: %s", got)
 	}
 	if got := e.lines(t, `SELECT address || ' ' || email_filter FROM meetd.merge_group g JOIN meetd.merge_journal j ON j.id = g.journal_id ORDER BY g.id`); len(got) != 2 ||
 		got[0] != "bob@example.org example.org" || got[1] != "bob@example.org (erased)" {
@@ -419,7 +429,7 @@ func TestPersonExport(t *testing.T) {
 	text := string(read("person.json", &data))
 	for name, want := range map[string]int{
 		"account": 1, "groups": 1, "permissions": 1, "rooms": 3, "recordings": 4, "files": 2, "sessions": 1, "notices": 1, "lobby": 1, "throttle": 1,
-		"invitations": 3, "audit": 1, "merges": 2, "admin_log": 2,
+		"invitations": 3, "holds": 2, "audit": 3, "merges": 2, "admin_log": 2,
 	} {
 		if len(data[name]) != want {
 			t.Errorf("%d %s, want %d: %v", len(data[name]), name, want, data[name])
