@@ -382,11 +382,15 @@ func TestEraseWhom(t *testing.T) {
 	s := startService(t, nil)
 	bo, jimbo, twin := s.login(t, "bo"), s.login(t, "jimbo"), s.login(t, "twin")
 	s.exec(t, `UPDATE meet_user SET email = 'same@example.org' WHERE id IN ($1, $2)`, jimbo.ID, twin.ID)
+	s.exec(t, `INSERT INTO meet_user (password, is_superuser, id, created_at, updated_at, sub, email, language, timezone, is_device, is_staff, is_active, default_room_configuration) VALUES
+		('!', false, gen_random_uuid(), now(), now(), 'jim@example.org', 'other@example.org', 'en-us', 'UTC', false, false, true, '{}'),
+		('!', false, gen_random_uuid(), now(), now(), $1, 'Jim@example.org', 'en-us', 'UTC', false, false, true, '{}')`, jimbo.ID.String())
 	const logged = `jimbo@example.org bo@example.org.uk x-bo@example.org bo.bo@example.org`
 	s.exec(t, `INSERT INTO django_admin_log (action_time, object_id, object_repr, action_flag, change_message, user_id) VALUES (now(), 'x', $1::text, 2, $1::text, $2)`, logged, jimbo.ID)
 	for who, want := range map[string]string{
 		"nobody@example.org": "no account has", uuid.NewString(): "no account has", "": "no account has",
-		"same@example.org": "several accounts share the e-mail",
+		"same@example.org": "several accounts share the e-mail", "jim@example.org": "subject of one account, and the e-mail or id of another",
+		jimbo.ID.String(): "subject of one account, and the e-mail or id of another",
 	} {
 		if _, err := s.eraseBy(t, who, app.EraseOptions{}); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v", who, err)
@@ -401,8 +405,13 @@ func TestEraseWhom(t *testing.T) {
 	if got := s.lines(t, `SELECT object_repr FROM django_admin_log`); len(got) != 1 || got[0] != logged {
 		t.Errorf("the log is %q", got)
 	}
-	if n := s.count(t, `SELECT count(*) FROM meet_user`); n != 2 {
+	if n := s.count(t, `SELECT count(*) FROM meet_user`); n != 4 {
 		t.Errorf("%d accounts", n)
+	}
+	// What names one account in two ways is clear.
+	s.exec(t, `UPDATE meet_user SET sub = 'other@example.org' WHERE email = 'other@example.org'`)
+	if r, err := s.eraseBy(t, "other@example.org", app.EraseOptions{}); err != nil || !r.Done {
+		t.Errorf("%+v %v", r, err)
 	}
 }
 
