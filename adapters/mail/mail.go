@@ -29,7 +29,7 @@ type Config struct {
 
 	From    string
 	Brand   string
-	Logo    string // URL; empty: none
+	Logo    string // URL, also one with data:; empty: none
 	Support string // address that helps; empty: none
 	Domain  string // beginning of the link that people read
 	BaseURL string // beginning of the link that people click
