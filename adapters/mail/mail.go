@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"net"
 	"time"
 
 	"github.com/wneessen/go-mail"
@@ -130,12 +131,17 @@ func hopeless(refused *mail.SendError, several bool) bool {
 }
 
 // connect gives do a client that has not connected yet, once for each login that
-// the server refuses.
+// the server refuses. The library leaves connections open that begin or end badly.
 func (s *Sender) connect(ctx context.Context, do func(context.Context, *mail.Client) error) error {
 	opts, l := s.c.options(), newLogin(s.c)
 	if s.c.User != "" && s.c.Password != "" {
 		opts = append(opts, mail.WithSMTPAuthCustom(l))
 	}
+	var conn net.Conn
+	opts = append(opts, mail.WithDialContextFunc(func(ctx context.Context, network, address string) (_ net.Conn, err error) {
+		conn, err = s.c.dial(ctx, network, address)
+		return conn, err
+	}))
 	client, err := mail.NewClient(s.c.Host, opts...)
 	if err != nil {
 		return fmt.Errorf("SMTP: %w", err)
@@ -143,16 +149,32 @@ func (s *Sender) connect(ctx context.Context, do func(context.Context, *mail.Cli
 	ctx, cancel := context.WithTimeout(ctx, s.c.Timeout)
 	defer cancel()
 	for {
-		if err = do(ctx, client); err == nil || !l.again(err) {
+		err = do(ctx, client)
+		if conn != nil {
+			_ = conn.Close()
+		}
+		if err == nil || !l.again(err) {
 			return err
 		}
 	}
 }
 
+// dial connects, with TLS if it is to be there from the first byte on.
+func (c Config) dial(ctx context.Context, network, address string) (net.Conn, error) {
+	if c.TLS {
+		return (&tls.Dialer{Config: c.tls()}).DialContext(ctx, network, address)
+	}
+	return (&net.Dialer{}).DialContext(ctx, network, address)
+}
+
+func (c Config) tls() *tls.Config {
+	return &tls.Config{ServerName: c.Host, RootCAs: c.Roots, MinVersion: tls.VersionTLS12}
+}
+
 func (c Config) options() []mail.Option {
 	opts := []mail.Option{
 		mail.WithTimeout(c.Timeout), mail.WithTLSPolicy(mail.NoTLS), mail.WithoutNoop(), mail.WithoutRset(),
-		mail.WithTLSConfig(&tls.Config{ServerName: c.Host, RootCAs: c.Roots, MinVersion: tls.VersionTLS12}),
+		mail.WithTLSConfig(c.tls()),
 	}
 	switch {
 	case c.TLS:

@@ -57,7 +57,6 @@ func (s *script) run(t *testing.T) Config {
 
 func (s *script) talk(c net.Conn) {
 	defer func() { _ = c.Close() }()
-	_ = c.SetDeadline(time.Now().Add(20 * time.Second))
 	in, mail := bufio.NewScanner(c), false
 	_, _ = fmt.Fprint(c, "220 here\r\n")
 	for in.Scan() {
