@@ -140,7 +140,7 @@ func checkAddresses(c *Config) []Finding {
 	f.when(isPlain(c.S3.PresignEndpoint) && c.S3.PresignEndpoint != c.S3.Endpoint, "meetd.W033", "AWS_S3_DOMAIN_REPLACE: browsers are sent to the store without TLS.", "Use https://.")
 	f.when(isPlain(c.Summary.Endpoint), "meetd.W034", "SUMMARY_SERVICE_ENDPOINT: links to recordings are sent without TLS.", "Use https://, unless the service is on a private network; then silence this.")
 	f.when(slices.ContainsFunc(c.Outgoing.URLs, func(u Secret) bool { return isPlain(u.Reveal()) }), "meetd.W035", "MEETD_WEBHOOK_URLS: events are sent without TLS.", "Use https://, unless the receiver is on a private network; then silence this.")
-	f.when(c.Mail.User != "" && !c.Mail.TLS && !c.Mail.STARTTLS, "meetd.W036", "DJANGO_EMAIL_USE_TLS and DJANGO_EMAIL_USE_SSL: the password of the mail server goes over the wire.", "Turn one of them on.")
+	f.when(c.Mail.User != "" && c.Mail.Password != "" && !c.Mail.TLS && !c.Mail.STARTTLS, "meetd.W036", "DJANGO_EMAIL_USE_TLS and DJANGO_EMAIL_USE_SSL: the password of the mail server goes over the wire.", "Turn one of them on.")
 	f.when(c.Mail.Host != "" && strings.HasSuffix(c.Mail.From, "example.com"), "meetd.W037", "DJANGO_EMAIL_FROM: mails come from an example.", "Set it to an address of yours.")
 	f.when(c.Mail.Host != "" && c.Mail.BaseURL == "", "meetd.W038", "DJANGO_EMAIL_APP_BASE_URL: it is not set, so links in invitations lead nowhere.", "Set it to the address of the front end, such as https://meet.example.org.")
 	return f
