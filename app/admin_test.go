@@ -712,6 +712,18 @@ func TestAdminUserChanges(t *testing.T) {
 	}
 }
 
+// A new room begins as open as the installation has it.
+func TestAdminNewRoomLevel(t *testing.T) {
+	t.Parallel()
+	for level, env := range map[string]map[string]string{"public": nil, "restricted": {"RESOURCE_DEFAULT_ACCESS_LEVEL": "restricted"}} {
+		s := startService(t, env)
+		page := string(s.page(t, s.root(t, "root"), "/admin/core/room/add/").Body)
+		if want := `<option value="` + level + `" selected>`; strings.Count(page, want) != 1 {
+			t.Errorf("%s is not chosen: %s", level, page)
+		}
+	}
+}
+
 func TestAdminRecordingActions(t *testing.T) {
 	t.Parallel()
 	s := startService(t, map[string]string{"MEETD_JOB_WORKERS": "0", "RECORDING_EXPIRATION_DAYS": "7"})

@@ -16,6 +16,7 @@ import (
 	"meetd/app/administration"
 	"meetd/app/recordings"
 	"meetd/app/rooms"
+	"meetd/domain/room"
 )
 
 // newAdmin ties the administration to the other capabilities.
@@ -28,7 +29,7 @@ func newAdmin(
 		return nil, err
 	}
 	conf := administration.Config{
-		Language: c.Users.LanguageCode, Folder: c.Recording.OutputFolder, KnowsTimezone: accounts.KnowsTimezone,
+		Language: c.Users.LanguageCode, AccessLevel: room.AccessLevel(c.Rooms.DefaultAccessLevel), Folder: c.Recording.OutputFolder, KnowsTimezone: accounts.KnowsTimezone,
 	}
 	if c.Recording.ExpirationDays != nil {
 		conf.ExpirationDays = *c.Recording.ExpirationDays

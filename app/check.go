@@ -74,6 +74,9 @@ func checkProfile(c *Config) []Finding {
 	f.when(slices.ContainsFunc(c.Server.TrustedProxies, func(p netip.Prefix) bool { return p.Bits() == 0 }), "meetd.W004",
 		"MEETD_TRUSTED_PROXIES: everybody is a trusted proxy, so every browser that may download gets keys to the store.",
 		"Set it to the networks that the proxy connects from.")
+	f.when(slices.Contains(productionProfiles, p.Name) && c.isDefault("MEETD_TRUSTED_PROXIES"), "meetd.W007",
+		"MEETD_TRUSTED_PROXIES: it is not set, so whoever connects from a private network is believed whom he forwards, and may get keys to the store.",
+		"Set it to the networks that the proxy connects from.")
 	f.when(c.Session.Age > 31*24*time.Hour, "meetd.W005", fmt.Sprintf("SESSION_COOKIE_AGE: a login lasts %d days.", int(c.Session.Age.Hours()/24)),
 		"Use some hours or days.")
 	f.when(c.Users.AllowUnsecureListing, "meetd.W006", "ALLOW_UNSECURE_USER_LISTING: whoever logs in can look up everybody's e-mail.",
@@ -137,8 +140,9 @@ func checkAddresses(c *Config) []Finding {
 	f.when(isPlain(c.S3.PresignEndpoint) && c.S3.PresignEndpoint != c.S3.Endpoint, "meetd.W033", "AWS_S3_DOMAIN_REPLACE: browsers are sent to the store without TLS.", "Use https://.")
 	f.when(isPlain(c.Summary.Endpoint), "meetd.W034", "SUMMARY_SERVICE_ENDPOINT: links to recordings are sent without TLS.", "Use https://, unless the service is on a private network; then silence this.")
 	f.when(slices.ContainsFunc(c.Outgoing.URLs, func(u Secret) bool { return isPlain(u.Reveal()) }), "meetd.W035", "MEETD_WEBHOOK_URLS: events are sent without TLS.", "Use https://, unless the receiver is on a private network; then silence this.")
-	f.when(c.Mail.User != "" && !c.Mail.TLS && !c.Mail.STARTTLS, "meetd.W036", "DJANGO_EMAIL_USE_TLS and DJANGO_EMAIL_USE_SSL: the password of the mail server goes over the wire.", "Turn one of them on.")
+	f.when(c.Mail.User != "" && c.Mail.Password != "" && !c.Mail.TLS && !c.Mail.STARTTLS, "meetd.W036", "DJANGO_EMAIL_USE_TLS and DJANGO_EMAIL_USE_SSL: the password of the mail server goes over the wire.", "Turn one of them on.")
 	f.when(c.Mail.Host != "" && strings.HasSuffix(c.Mail.From, "example.com"), "meetd.W037", "DJANGO_EMAIL_FROM: mails come from an example.", "Set it to an address of yours.")
+	f.when(c.Mail.Host != "" && c.Mail.BaseURL == "", "meetd.W038", "DJANGO_EMAIL_APP_BASE_URL: it is not set, so links in invitations lead nowhere.", "Set it to the address of the front end, such as https://meet.example.org.")
 	return f
 }
 
@@ -168,6 +172,11 @@ func checkStart(c *Config) []Finding {
 	}
 	f.when(c.Superuser.Password != "", "meetd.W052", "DJANGO_SUPERUSER_PASSWORD: only createsuperuser needs it.", "Remove it from the environment of the service.")
 	return f
+}
+
+// isDefault reports whether nobody gave the variable a value.
+func (c *Config) isDefault(name string) bool {
+	return slices.ContainsFunc(c.settings, func(s Setting) bool { return s.Name == name && s.Source == SourceDefault })
 }
 
 func isPlain(address string) bool { return strings.HasPrefix(address, "http://") }

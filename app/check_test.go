@@ -20,7 +20,7 @@ func sound() []string {
 		"OIDC_OP_JWKS_ENDPOINT=https://op/j", "OIDC_RP_CLIENT_SECRET=" + key, "OIDC_USE_PKCE=1",
 		"LOGIN_REDIRECT_URL=https://m", "LOGIN_REDIRECT_URL_FAILURE=https://m", "LOGOUT_REDIRECT_URL=https://m",
 		"AWS_S3_ENDPOINT_URL=https://s3", "AWS_S3_ACCESS_KEY_ID=a", "AWS_S3_SECRET_ACCESS_KEY=" + key,
-		"RECORDING_ENABLE=1", "RECORDING_EXPIRATION_DAYS=30",
+		"RECORDING_ENABLE=1", "RECORDING_EXPIRATION_DAYS=30", "MEETD_TRUSTED_PROXIES=10.1.0.0/16",
 	}
 }
 
@@ -73,8 +73,10 @@ func TestCheck(t *testing.T) {
 		{"AWS_S3_DOMAIN_REPLACE=http://s3", []string{"meetd.W033"}},
 		{"SUMMARY_SERVICE_ENDPOINT=http://s SUMMARY_SERVICE_API_TOKEN=t SUMMARY_SERVICE_VERSION=2", []string{"meetd.W034"}},
 		{"MEETD_WEBHOOK_URLS=https://a,http://b MEETD_WEBHOOK_SECRET=whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=", []string{"meetd.W035"}},
-		{"DJANGO_EMAIL_HOST=m DJANGO_EMAIL_HOST_USER=u DJANGO_EMAIL_FROM=a@b.org", []string{"meetd.W036"}},
-		{"DJANGO_EMAIL_HOST=m", []string{"meetd.W037"}},
+		{"DJANGO_EMAIL_HOST=m DJANGO_EMAIL_HOST_USER=u DJANGO_EMAIL_HOST_PASSWORD=p DJANGO_EMAIL_FROM=a@b.org DJANGO_EMAIL_APP_BASE_URL=https://m", []string{"meetd.W036"}},
+		{"DJANGO_EMAIL_HOST=m DJANGO_EMAIL_HOST_USER=u DJANGO_EMAIL_FROM=a@b.org DJANGO_EMAIL_APP_BASE_URL=https://m", nil},
+		{"DJANGO_EMAIL_HOST=m DJANGO_EMAIL_APP_BASE_URL=https://m", []string{"meetd.W037"}},
+		{"DJANGO_EMAIL_HOST=m DJANGO_EMAIL_FROM=a@b.org", []string{"meetd.W038"}},
 		{"RECORDING_STORAGE_EVENT_ENABLE=1 RECORDING_ENABLE_STORAGE_EVENT_AUTH=0", []string{"meetd.W040"}},
 		{"MEETD_RECORDING_VERIFY_OBJECT=0", []string{"meetd.W041"}},
 		{"MEETD_MEDIA_DELIVERY=redirect MEETD_MEDIA_REDIRECT_EXPIRY=301", []string{"meetd.W042"}},
@@ -83,7 +85,7 @@ func TestCheck(t *testing.T) {
 		{"REDIS_URL=redis://x", []string{"meetd.W051"}},
 		{"DJANGO_SUPERUSER_PASSWORD=x", []string{"meetd.W052"}},
 	}
-	tested := map[string]bool{"meetd.W043": true} // below
+	tested := map[string]bool{"meetd.W007": true, "meetd.W043": true} // below
 	for _, c := range cases {
 		found, silenced := Check(loadVars(t, append(sound(), strings.Fields(c.vars)...)...))
 		var got []string
@@ -100,7 +102,21 @@ func TestCheck(t *testing.T) {
 			tested[id] = true
 		}
 	}
-	forEver := slices.DeleteFunc(sound(), func(v string) bool { return strings.HasPrefix(v, "RECORDING_EXPIRATION_DAYS") })
+	without := func(name string) []string {
+		return slices.DeleteFunc(sound(), func(v string) bool { return strings.HasPrefix(v, name+"=") })
+	}
+	proxies := without("MEETD_TRUSTED_PROXIES")
+	if found, _ := Check(loadVars(t, proxies...)); len(found) != 1 || found[0].ID != "meetd.W007" {
+		t.Errorf("without proxies: %v", found)
+	}
+	const networks = "MEETD_TRUSTED_PROXIES=127.0.0.0/8,::1/128,10.0.0.0/8,172.16.0.0/12,192.168.0.0/16,fc00::/7"
+	if found, _ := Check(loadVars(t, append(proxies, networks)...)); len(found) != 0 {
+		t.Errorf("with proxies that are meant: %v", found)
+	}
+	if found, _ := Check(loadVars(t, append(proxies, "DJANGO_CONFIGURATION=Test")...)); slices.ContainsFunc(found, func(f Finding) bool { return f.ID == "meetd.W007" }) {
+		t.Errorf("in a test: %v", found)
+	}
+	forEver := without("RECORDING_EXPIRATION_DAYS")
 	if found, _ := Check(loadVars(t, forEver...)); len(found) != 1 || found[0].ID != "meetd.W043" {
 		t.Errorf("without an expiration: %v", found)
 	}

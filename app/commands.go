@@ -97,9 +97,12 @@ func EndSessions(ctx context.Context, c *Config, who string, now func() time.Tim
 
 // whoFault explains which account could not be found.
 func whoFault(err error, who string) error {
+	var f *fault.Error
 	switch {
 	case errors.Is(err, fault.NotFound):
 		return fmt.Errorf("no account has the id, subject or e-mail %q", who)
+	case errors.As(err, &f) && f.Code == "user_ambiguous":
+		return fmt.Errorf("%q is the subject of one account, and the e-mail or id of another: name the one you mean in another way", who)
 	case errors.Is(err, fault.Conflict):
 		return fmt.Errorf("several accounts share the e-mail %q: name one by its id or subject", who)
 	}

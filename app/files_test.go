@@ -1,12 +1,30 @@
 package app_test
 
 import (
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"meetd/adapters/devstack/storetest"
+	"meetd/app"
 )
+
+// A file that goes keeps the time of its last change.
+func TestPurgedFileIsNotChanged(t *testing.T) {
+	t.Parallel()
+	s := startService(t, map[string]string{"MEETD_JOB_WORKERS": "0"})
+	s.exec(t, `INSERT INTO file (id, created_at, updated_at, type, title, filename, upload_state, deleted_at)
+		VALUES (gen_random_uuid(), now(), '2026-01-02', 'background_image', 'a', 'a.png', 'ready', '2026-01-03')`)
+	var said strings.Builder
+	if err := app.PurgeDeletedFiles(t.Context(), s.conf, time.Now, &said); err != nil || said.String() != "Purged 1 deleted file(s).\n" {
+		t.Fatalf("%q, %v", said.String(), err)
+	}
+	if got := s1(t, s, `SELECT concat_ws(' ', updated_at::date, deleted_at::date, hard_deleted_at IS NOT NULL) FROM file`); got != "2026-01-02 2026-01-03 t" {
+		t.Error(got)
+	}
+}
 
 // What the daily job finds goes, the objects first; what is wanted stays.
 func TestFilesAreClearedDaily(t *testing.T) {

@@ -6,7 +6,9 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/emersion/go-smtp"
 
@@ -72,23 +74,86 @@ func TestInvite(t *testing.T) {
 	}
 }
 
-// One address that the server refuses for good does not keep the others away.
+// Addresses that the server refuses, for good or for now, do not keep the others
+// away.
 func TestInviteRefused(t *testing.T) {
 	t.Parallel()
+	var later atomic.Int32
 	box, env := mailServer(t, mailbox.Options{Refuse: func(to string) error {
-		if strings.HasPrefix(to, "gone") {
+		switch {
+		case strings.HasPrefix(to, "gone"):
 			return &smtp.SMTPError{Code: 550, Message: "no such user"}
+		case strings.HasPrefix(to, "later") && later.Add(1) <= 2:
+			return &smtp.SMTPError{Code: 451, Message: "come back"}
 		}
 		return nil
 	}})
 	s := startService(t, env)
 	ada := s.login(t, "ada")
 	path := "/api/v1.0/rooms/" + s.room(t, ada).String() + "/invite/"
-	wantAnswer(t, "invite", s.write(t, ada, path, `{"emails":["a@example.org","gone@example.org","b@example.org"]}`), 200, "")
-	eventually(t, "the others get one each", func() bool { return len(box.Mails()) == 2 })
-	eventually(t, "the bad one is given up", func() bool {
-		return s.count(t, `SELECT count(*) FROM meetd.river_job WHERE kind = 'invite' AND state = 'cancelled'`) == 1
+	for i, c := range []struct {
+		to   string
+		want []string
+	}{
+		{`"a@example.org","gone@example.org","b@example.org"`, []string{"a@example.org", "b@example.org"}},
+		{`"c@example.org","later@example.org"`, []string{"c@example.org", "later@example.org"}},
+		{`"gone2@example.org","gone3@example.org","d@example.org"`, []string{"d@example.org"}},
+	} {
+		before := len(box.Mails())
+		wantAnswer(t, "invite", s.write(t, ada, path, `{"emails":[`+c.to+`]}`), 200, "")
+		eventually(t, "the others get one each", func() bool { return len(box.Mails()) == before+len(c.want) })
+		var got []string
+		for _, m := range box.Mails()[before:] {
+			got = append(got, m.To...)
+		}
+		if slices.Sort(got); !slices.Equal(got, c.want) {
+			t.Errorf("%d: mails to %v, want %v", i, got, c.want)
+		}
+	}
+	eventually(t, "the bad ones are given up", func() bool {
+		return s.count(t, `SELECT count(*) FROM meetd.river_job WHERE kind = 'invite' AND state = 'cancelled'`) == 3
 	})
+}
+
+// What waited for more than an hour is not sent any more: the call is over. What
+// was split stays as old as it was.
+func TestInviteTooLate(t *testing.T) {
+	t.Parallel()
+	var full atomic.Bool
+	full.Store(true)
+	box, env := mailServer(t, mailbox.Options{Refuse: func(string) error {
+		if full.Load() {
+			return &smtp.SMTPError{Code: 452, Message: "full"}
+		}
+		return nil
+	}})
+	s := startService(t, env)
+	ada := s.login(t, "ada")
+	path := "/api/v1.0/rooms/" + s.room(t, ada).String() + "/invite/"
+	failed := func(n int) func() bool {
+		return func() bool {
+			return s.count(t, `SELECT count(*) FROM meetd.river_job WHERE kind = 'invite' AND cardinality(errors) > 0`) == n
+		}
+	}
+	wantAnswer(t, "one", s.write(t, ada, path, `{"emails":["a@example.org"]}`), 200, "")
+	wantAnswer(t, "two", s.write(t, ada, path, `{"emails":["b@example.org","c@example.org"]}`), 200, "")
+	eventually(t, "none is taken", failed(3))
+	s.shiftClock(61 * time.Minute)
+	full.Store(false)
+	late := func(n int) func() bool {
+		return func() bool {
+			return s.count(t, `SELECT count(*) FROM meetd.river_job WHERE kind = 'invite' AND state = 'cancelled'
+				AND errors[cardinality(errors)]->>'error' LIKE '%more than an hour ago%'`) == n
+		}
+	}
+	eventually(t, "all are given up", late(3))
+
+	const older = `INSERT INTO meetd.river_job (kind, queue, args, max_attempts, created_at)
+		VALUES ('invite', 'mail', '{"to":["d@example.org"],"language":"en-us","sender":"ada@example.org","slug":"x"}', 1, now() + $1::interval)`
+	s.exec(t, older, "0 min")
+	eventually(t, "a job without a time is as old as itself", late(4))
+	s.exec(t, older, "10 min")
+	eventually(t, "one that was noted 51 minutes ago is sent", func() bool { return len(box.Mails()) == 1 })
 }
 
 // Nobody can flood others with invitations, and a silent mail server makes

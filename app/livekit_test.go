@@ -169,7 +169,10 @@ func (l *liveKit) roomMetadata(room string) map[string]any {
 	return meta
 }
 
-var errLiveKit = twirp.NewError(twirp.Unavailable, "no response from servers")
+var (
+	errLiveKit  = twirp.NewError(twirp.Unavailable, "no response from servers")
+	errNotTaken = twirp.InvalidArgumentError("name exceeds max length", "256")
+)
 
 // webhook sends an event as LiveKit does: JSON, signed with the hash of the body.
 func (s *service) webhook(t *testing.T, event map[string]any) answer {

@@ -132,7 +132,7 @@ func TestMarketingFailures(t *testing.T) {
 		calls   int
 	}{
 		"refused":     {[]int{400}, "cancelled 1/10", "400 (some_reason)", 1},
-		"wrong key":   {[]int{401}, "cancelled 1/10", "401 (some_reason)", 1},
+		"wrong key":   {[]int{401, 201}, "completed 2/10", "401 (some_reason)", 2},
 		"later":       {[]int{503, 201}, "completed 2/10", "503 (some_reason)", 2},
 		"hanging":     {[]int{0, 201}, "completed 2/10", "Client.Timeout", 2},
 		"then refuse": {[]int{429, 400}, "cancelled 2/10", "429 (some_reason)", 2},

@@ -210,6 +210,8 @@ func TestUpdateParticipant(t *testing.T) {
 	wantAnswer(t, "absent", c.write(t, c.ada, path, `{"participant_identity":"ghost","name":"x"}`), 404, absent)
 	c.live.failing("update", errLiveKit)
 	wantAnswer(t, "LiveKit fails", c.write(t, c.ada, path, with(`"name":"x"`)), 500, `{"error":"Failed to update participant"}`)
+	c.live.failing("update", errNotTaken)
+	wantAnswer(t, "LiveKit does not take it", c.write(t, c.ada, path, with(`"name":"x"`)), 400, `{"error":"Failed to update participant"}`)
 }
 
 // An installation may allow what is forbidden by itself.
@@ -337,6 +339,9 @@ func TestOwnHandAndName(t *testing.T) {
 	c.live.failing("update", errLiveKit)
 	wantAnswer(t, "hand", c.shows(t, account{}, good, hand, `{"raised":true}`), 500, `{"error":"Failed to update participant hand state"}`)
 	wantAnswer(t, "name", c.shows(t, account{}, good, name, `{"name":"x"}`), 500, `{"error":"Failed to rename participant"}`)
+	c.live.failing("update", errNotTaken)
+	wantAnswer(t, "a name of too many bytes", c.shows(t, account{}, good, name, `{"name":"`+strings.Repeat("é", 200)+`"}`), 400, `{"error":"Failed to rename participant"}`)
+	wantAnswer(t, "hand", c.shows(t, account{}, good, hand, `{"raised":true}`), 400, `{"error":"Failed to update participant hand state"}`)
 }
 
 func TestSubtitles(t *testing.T) {

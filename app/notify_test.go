@@ -11,9 +11,11 @@ import (
 	"mime/multipart"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/emersion/go-smtp"
@@ -28,6 +30,7 @@ import (
 type summaryService struct {
 	mu      sync.Mutex
 	asked   []map[string]any
+	keys    []string // with which it was asked not to do the same twice
 	answers []string // one after the other, the last one for ever; empty: 503
 	onAsk   func()
 }
@@ -42,7 +45,7 @@ func startSummary(t *testing.T, answers ...string) (*summaryService, map[string]
 			t.Errorf("asked with %q: %s", r.Header.Get("Authorization"), body)
 		}
 		l.mu.Lock()
-		l.asked = append(l.asked, asked)
+		l.asked, l.keys = append(l.asked, asked), append(l.keys, r.Header.Get("Idempotency-Key"))
 		answer, onAsk := l.answers[0], l.onAsk
 		if len(l.answers) > 1 {
 			l.answers = l.answers[1:]
@@ -226,6 +229,48 @@ func TestNotifyFails(t *testing.T) {
 	}
 }
 
+// An owner who went before he could be told keeps no recording open, and those to
+// whom he left it are told.
+func TestNotifyOwnerWhoWent(t *testing.T) {
+	t.Parallel()
+	var down atomic.Bool
+	box, env := mailServer(t, mailbox.Options{Refuse: func(to string) error {
+		if down.Load() && strings.HasPrefix(to, "zed") {
+			return &smtp.SMTPError{Code: 451, Message: "later"}
+		}
+		return nil
+	}})
+	s := notifying(t, env)
+	ada, bob, zed := s.login(t, "ada"), s.login(t, "bob"), s.login(t, "zed")
+	for name, c := range map[string]struct {
+		went  string
+		mails []string
+	}{
+		"demoted":     {`UPDATE meet_recording_access SET role = 'member' WHERE recording_id = $1 AND user_id = $2`, nil},
+		"removed":     {`DELETE FROM meet_recording_access WHERE recording_id = $1 AND user_id = $2`, nil},
+		"erased":      {`WITH n AS (DELETE FROM meetd.notice WHERE recording_id = $1 AND recipient = $2) DELETE FROM meet_recording_access WHERE recording_id = $1 AND user_id = $2`, nil},
+		"handed over": {`UPDATE meet_recording_access SET user_id = '` + bob.ID.String() + `' WHERE recording_id = $1 AND user_id = $2`, []string{"bob@example.org"}},
+	} {
+		before := len(box.Mails())
+		down.Store(true)
+		id := s.recording(t, screen, "active", roles{ada: "owner", zed: "owner"})
+		s.saved(t, id, screen)
+		eventually(t, name+": one is told, the other is not", func() bool {
+			return len(box.Mails()) == before+1 && s.count(t, `SELECT count(*) FROM meetd.river_job WHERE args->>'recording' = $1 AND errors IS NOT NULL`, id) == 1
+		})
+		s.exec(t, c.went, id, zed.ID)
+		down.Store(false)
+		eventually(t, name+": all are told", func() bool { return s.status(t, id) == "notification_succeeded" })
+		var got []string
+		for _, m := range box.Mails()[before+1:] {
+			got = append(got, m.To...)
+		}
+		if !slices.Equal(got, c.mails) {
+			t.Errorf("%s: mails to %v, want %v", name, got, c.mails)
+		}
+	}
+}
+
 // While the mail server hangs every event is answered, and nothing is lost: 200
 // events of one egress, then those of the store.
 func TestNotifyWhileMailHangs(t *testing.T) {
@@ -385,6 +430,56 @@ func TestSummaryRefuses(t *testing.T) {
 		if got := s.status(t, id); got != "saved" {
 			t.Errorf("%s: it is %s", name, got)
 		}
+	}
+}
+
+// The service can tell that it is asked once more from another try.
+func TestSummaryOnceMore(t *testing.T) {
+	t.Parallel()
+	sum, env := startSummary(t, "", `{"job_id":"job-1"}`, "", `{"job_id":"job-2"}`)
+	s := notifying(t, env)
+	root := s.root(t, "root")
+	id := s.recording(t, transcript, "active", roles{s.login(t, "ada"): "owner"})
+	s.saved(t, id, transcript)
+	handedIn := func(job string) {
+		t.Helper()
+		eventually(t, "it is handed in as "+job, func() bool {
+			return s.count(t, `SELECT count(*) FROM meet_recording WHERE id = $1 AND external_process_id = $2 AND status = 'notification_succeeded'`, id, job) == 1
+		})
+	}
+	handedIn("job-1")
+	got := s.told(t, root, s.submit(t, root, "/admin/core/recording/", url.Values{"action": {"resend_notification"}, "_selected_action": {id.String()}}))
+	if !slices.Equal(got, []string{"success: Successfully sent notifications for 1 recording(s)."}) {
+		t.Fatalf("resend: %q", got)
+	}
+	handedIn("job-2")
+	sum.mu.Lock()
+	defer sum.mu.Unlock()
+	if k := sum.keys; len(k) != 4 || k[0] != k[1] || k[1] == k[2] || k[2] != k[3] || !strings.HasPrefix(k[0], id.String()) || !strings.HasPrefix(k[2], id.String()) {
+		t.Errorf("keys %q", k)
+	}
+}
+
+// A job that belongs to another recording is none: it is asked once, and said.
+func TestSummaryNamesAnothersJob(t *testing.T) {
+	t.Parallel()
+	sum, env := startSummary(t, `{"job_id":"job-1"}`)
+	s := notifying(t, env)
+	ada := s.login(t, "ada")
+	first, second := s.recording(t, transcript, "active", roles{ada: "owner"}), s.recording(t, transcript, "active", roles{ada: "owner"})
+	s.saved(t, first, transcript)
+	eventually(t, "the first is handed in", func() bool { return s.status(t, first) == "notification_succeeded" })
+	s.saved(t, second, transcript)
+	eventually(t, "the second is given up", func() bool { return s.jobs(t, "summarize") == "completed cancelled" })
+	if got := s.status(t, second); got != "saved" || len(sum.calls()) != 2 {
+		t.Errorf("it is %s, after %d calls", got, len(sum.calls()))
+	}
+	if got := s.lines(t, `SELECT errors::text FROM meetd.river_job WHERE kind = 'summarize' AND state = 'cancelled'`); !strings.Contains(got[0], "belongs to another recording") {
+		t.Errorf("it says %s", got)
+	}
+	wantAnswer(t, "call-back", s.processEvent(t, `{"job_id":"job-1","type":"transcript","status":"success"}`), 200, "")
+	if a, b := s.status(t, first), s.status(t, second); a != "external_process_successful" || b != "saved" {
+		t.Errorf("they are %s and %s", a, b)
 	}
 }
 

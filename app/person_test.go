@@ -40,7 +40,11 @@ func (s *service) upload(t *testing.T, st storetest.Store, of account, name stri
 	id := uuid.New()
 	s.exec(t, `INSERT INTO file (id, created_at, updated_at, type, title, filename, upload_state, creator_id, description)
 		VALUES ($1, now(), now(), 'background_image', $2::text, $2::text, 'ready', $3, $2::text)`, id, name, of.ID)
-	keys := []string{"files/" + id.String() + filepath.Ext(name), "tmp/files/" + id.String() + filepath.Ext(name)}
+	extension := filepath.Ext(name)
+	if extension == name { // a dot-file has none
+		extension = ""
+	}
+	keys := []string{"files/" + id.String() + extension, "tmp/files/" + id.String() + extension}
 	for _, key := range keys {
 		st.Put(t, key, "image/png", []byte(name))
 	}
@@ -81,7 +85,7 @@ func newEstate(t *testing.T) estate {
 	e.exec(t, `UPDATE meet_recording SET room_id = $1, options = '{"collect_metadata": true}' WHERE id = $2`, e.alone, e.inAlone)
 	e.exec(t, `UPDATE meet_recording SET options = '{"collect_metadata": true}' WHERE id = $1`, e.film)
 	e.exec(t, `UPDATE meet_recording SET room_id = $1 WHERE id = $2`, e.both, e.inBoth)
-	e.goes = slices.Concat(objects(t, st, e.film), objects(t, st, e.inAlone), e.upload(t, st, e.zada, sentinel+".PNG"), e.upload(t, st, e.zada, "noextension"))
+	e.goes = slices.Concat(objects(t, st, e.film), objects(t, st, e.inAlone), e.upload(t, st, e.zada, sentinel+".PNG"), e.upload(t, st, e.zada, "noextension"), e.upload(t, st, e.zada, "."+sentinel))
 	e.stays = slices.Concat(objects(t, st, e.inBob), objects(t, st, e.inBoth), e.upload(t, st, e.bob, "bob.png"))
 
 	email, id := sentinel+"@example.org", e.zada.ID
@@ -112,6 +116,13 @@ func newEstate(t *testing.T) estate {
 		(1, 'account', $1::uuid, $1::uuid, jsonb_build_object('email', $3::text, 'password', 'secret')), (2, 'account', $2::uuid, $2::uuid, jsonb_build_object('email', $3::text)),
 		(3, 'account', $4::uuid, $4::uuid, '{"email": "bob@example.org"}')`, older, old, email, uuid.New())
 	e.exec(t, `INSERT INTO meetd.audit_event (at, action, actor_id, subject, details) VALUES (now(), 'logged_in', $1::uuid, $1::uuid::text, '{}')`, id)
+	// zada keeps recordings of others from being deleted; bob does so with one that
+	// zada once held.
+	byName, byAddress, once := uuid.New(), uuid.New(), uuid.New()
+	e.exec(t, `INSERT INTO meetd.recording_hold (recording_id, reason, placed_at, placed_by) VALUES
+		($1, 'case 1', now(), 'Zadasentinel Z.'), ($2, 'case 2', now(), upper($4::text)), ($3, 'case 3', now(), 'bob')`, byName, byAddress, once, email)
+	e.exec(t, `INSERT INTO meetd.audit_event (at, action, actor_id, subject, details) VALUES
+		(now() + interval '1 ms', 'recording_held', $1::uuid, $2, '{}'), (now() - interval '1 hour', 'recording_held', $1::uuid, $3, '{}')`, id, byName.String(), once.String())
 	return e
 }
 
@@ -152,13 +163,13 @@ func TestErase(t *testing.T) {
 		t.Errorf("with a shared room: %+v %v", r, err)
 	}
 	r, err = e.eraseBy(t, e.zada.ID.String(), app.EraseOptions{Transfer: true, DryRun: true})
-	if err != nil || len(r.Blocked) > 0 || r.Done || len(r.Deleted) != 6 || r.Rows["account"] != 1 {
+	if err != nil || len(r.Blocked) > 0 || r.Done || len(r.Deleted) != 7 || r.Rows["account"] != 1 {
 		t.Errorf("dry run: %+v %v", r, err)
 	}
 	planned := r
 	same(t, before, e.tables(t))
-	if n := e.count(t, `SELECT count(*) FROM meetd.audit_event`); n != 1 {
-		t.Errorf("%d events for nothing", n-1)
+	if n := e.count(t, `SELECT count(*) FROM meetd.audit_event`); n != 3 {
+		t.Errorf("%d events for nothing", n-3)
 	}
 
 	r, err = e.eraseBy(t, strings.ToUpper(sentinel)+"@example.org", app.EraseOptions{Transfer: true})
@@ -176,7 +187,7 @@ func TestErase(t *testing.T) {
 		if i := strings.Index(strings.ToLower(text), sentinel); i >= 0 {
 			t.Errorf("%s still holds %.100q", table, text[max(0, i-50):])
 		}
-		if strings.Contains(text, e.zada.ID.String()) && !strings.HasPrefix(table, "meetd.audit_event") && table != "public.django_admin_log" && table != "meetd.river_job" {
+		if strings.Contains(text, e.zada.ID.String()) && !strings.HasPrefix(table, "meetd.audit_event") && table != "public.django_admin_log" && table != "meetd.recording_hold" && table != "meetd.river_job" {
 			t.Errorf("%s still holds the id", table)
 		}
 	}
@@ -199,6 +210,9 @@ func TestErase(t *testing.T) {
 		got[0] != `bob@example.org ["x@example.org"]` || got[1] != "bob@example.org" {
 		t.Errorf("invitations: %q", got)
 	}
+	if got := strings.Join(e.lines(t, `SELECT reason || ' ' || placed_by FROM meetd.recording_hold ORDER BY reason`), ", "); got != "case 1 "+e.zada.ID.String()+", case 2 "+e.zada.ID.String()+", case 3 bob" {
+		t.Errorf("holds: %s", got)
+	}
 	if got := e.lines(t, `SELECT address || ' ' || email_filter FROM meetd.merge_group g JOIN meetd.merge_journal j ON j.id = g.journal_id ORDER BY g.id`); len(got) != 2 ||
 		got[0] != "bob@example.org example.org" || got[1] != "bob@example.org (erased)" {
 		t.Errorf("merges: %q", got)
@@ -210,7 +224,7 @@ func TestErase(t *testing.T) {
 	trail := e.deeds(t, map[string]string{e.zada.ID.String(): "zada", e.bob.ID.String(): "bob", e.shared.String(): "shared", e.alone.String(): "alone"})
 	for _, want := range []string{
 		"role_changed nobody bob from=administrator room=shared to=owner", "room_deleted nobody alone reason=erased",
-		"person_erased nobody zada files=2 recordings=2 rooms=1",
+		"person_erased nobody zada files=3 recordings=2 rooms=1",
 	} {
 		if !slices.Contains(trail, want) {
 			t.Errorf("%s is not in %q", want, trail)
@@ -372,11 +386,15 @@ func TestEraseWhom(t *testing.T) {
 	s := startService(t, nil)
 	bo, jimbo, twin := s.login(t, "bo"), s.login(t, "jimbo"), s.login(t, "twin")
 	s.exec(t, `UPDATE meet_user SET email = 'same@example.org' WHERE id IN ($1, $2)`, jimbo.ID, twin.ID)
+	s.exec(t, `INSERT INTO meet_user (password, is_superuser, id, created_at, updated_at, sub, email, language, timezone, is_device, is_staff, is_active, default_room_configuration) VALUES
+		('!', false, gen_random_uuid(), now(), now(), 'jim@example.org', 'other@example.org', 'en-us', 'UTC', false, false, true, '{}'),
+		('!', false, gen_random_uuid(), now(), now(), $1, 'Jim@example.org', 'en-us', 'UTC', false, false, true, '{}')`, jimbo.ID.String())
 	const logged = `jimbo@example.org bo@example.org.uk x-bo@example.org bo.bo@example.org`
 	s.exec(t, `INSERT INTO django_admin_log (action_time, object_id, object_repr, action_flag, change_message, user_id) VALUES (now(), 'x', $1::text, 2, $1::text, $2)`, logged, jimbo.ID)
 	for who, want := range map[string]string{
 		"nobody@example.org": "no account has", uuid.NewString(): "no account has", "": "no account has",
-		"same@example.org": "several accounts share the e-mail",
+		"same@example.org": "several accounts share the e-mail", "jim@example.org": "subject of one account, and the e-mail or id of another",
+		jimbo.ID.String(): "subject of one account, and the e-mail or id of another",
 	} {
 		if _, err := s.eraseBy(t, who, app.EraseOptions{}); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v", who, err)
@@ -391,8 +409,13 @@ func TestEraseWhom(t *testing.T) {
 	if got := s.lines(t, `SELECT object_repr FROM django_admin_log`); len(got) != 1 || got[0] != logged {
 		t.Errorf("the log is %q", got)
 	}
-	if n := s.count(t, `SELECT count(*) FROM meet_user`); n != 2 {
+	if n := s.count(t, `SELECT count(*) FROM meet_user`); n != 4 {
 		t.Errorf("%d accounts", n)
+	}
+	// What names one account in two ways is clear.
+	s.exec(t, `UPDATE meet_user SET sub = 'other@example.org' WHERE email = 'other@example.org'`)
+	if r, err := s.eraseBy(t, "other@example.org", app.EraseOptions{}); err != nil || !r.Done {
+		t.Errorf("%+v %v", r, err)
 	}
 }
 
@@ -418,8 +441,8 @@ func TestPersonExport(t *testing.T) {
 	var data map[string][]map[string]any
 	text := string(read("person.json", &data))
 	for name, want := range map[string]int{
-		"account": 1, "groups": 1, "permissions": 1, "rooms": 3, "recordings": 4, "files": 2, "sessions": 1, "notices": 1, "lobby": 1, "throttle": 1,
-		"invitations": 3, "audit": 1, "merges": 2, "admin_log": 2,
+		"account": 1, "groups": 1, "permissions": 1, "rooms": 3, "recordings": 4, "files": 3, "sessions": 1, "notices": 1, "lobby": 1, "throttle": 1,
+		"invitations": 3, "holds": 2, "audit": 3, "merges": 2, "admin_log": 2,
 	} {
 		if len(data[name]) != want {
 			t.Errorf("%d %s, want %d: %v", len(data[name]), name, want, data[name])

@@ -1,12 +1,15 @@
 package app_test
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"net/url"
 	"strings"
 	"sync/atomic"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/google/uuid"
 	"github.com/twitchtv/twirp"
@@ -288,6 +291,66 @@ func TestLastOwnerAtOnce(t *testing.T) {
 		var left int
 		if err := s.DB.QueryRow(t.Context(), `SELECT count(*) FROM meet_resource_access WHERE resource_id = $1 AND role = 'owner'`, room).Scan(&left); err != nil || left != 1 || refused != 1 {
 			t.Errorf("round %d: %d owners left, %d refused, %v", round, left, refused, err)
+		}
+	}
+}
+
+// How somebody wants to be called goes into his token, whatever he sends, but not
+// without end.
+func TestUsernameOfToken(t *testing.T) {
+	t.Parallel()
+	s := startService(t, nil)
+	ada := s.login(t, "ada")
+	path := "/api/v1.0/rooms/" + s.room(t, ada).String() + "/"
+	long := strings.Repeat("é", 255)
+	own := ""
+	for _, c := range []struct{ query, want string }{
+		{"", ""},
+		{"Ada", "Ada"},
+		{"%20Ada%09", "Ada"},
+		{"%20", ""},
+		{"%00", ""},
+		{"A%00d%ffa", "Ad\uFFFDa"},
+		{url.QueryEscape(long), long},
+		{url.QueryEscape(long + "é"), long},
+		{url.QueryEscape(long[:2*254]+" ") + "x", long[:2*254]},
+	} {
+		for _, ask := range []func() answer{
+			func() answer { return s.request(t, ada, http.MethodGet, path+"?username="+c.query, "", nil) },
+			func() answer { return s.ask(t, ada, http.MethodPatch, path+"?username="+c.query, `{}`) },
+			func() answer {
+				return s.ask(t, ada, http.MethodPost, "/api/v1.0/rooms/?username="+c.query, `{"name":"Room `+uuid.NewString()+`"}`)
+			},
+		} {
+			got := ask()
+			var in entryAnswer
+			if err := json.Unmarshal(got.Body, &in); err != nil || got.Status/100 != 2 {
+				t.Fatalf("%q: %d %s", c.query, got.Status, got.Body)
+			}
+			name := readToken(t, in).Name
+			if c.query == "" {
+				own = name
+			}
+			if want := cmp.Or(c.want, own); name != want {
+				t.Errorf("%q: called %q, want %q", c.query, name, want)
+			}
+		}
+	}
+}
+
+// A form whose text is no UTF-8 is no failure of the server.
+func TestFormWithoutUTF8(t *testing.T) {
+	t.Parallel()
+	_, env := startLiveKit(t)
+	s := startService(t, env)
+	ada := s.login(t, "ada")
+	path := "/api/v1.0/rooms/" + s.room(t, ada).String() + "/"
+	for action, field := range map[string]string{"remove-participant": "participant_identity", "invite": "emails"} {
+		body := "--x\r\nContent-Disposition: form-data; name=\"" + field + "\"\r\n\r\na\xffb\r\n--x--\r\n"
+		req := s.asked(t, ada, http.MethodPost, path+action+"/", body)
+		req.Header.Set("Content-Type", "multipart/form-data; boundary=x")
+		if got := s.send(t, req); got.Status >= 500 || !utf8.Valid(got.Body) {
+			t.Errorf("%s: %d %s", action, got.Status, got.Body)
 		}
 	}
 }

@@ -7,10 +7,11 @@ import (
 
 // Invitation asks people into a meeting that is under way (integrations.md §1).
 type Invitation struct {
-	To       []string // addresses, which do not see each other
-	Language string   // code, e.g. fr-fr
-	Sender   string   // e-mail of who invites
-	Slug     string   // of the room
+	To       []string  // addresses, which do not see each other
+	Language string    // code, e.g. fr-fr
+	Sender   string    // e-mail of who invites
+	Slug     string    // of the room
+	At       time.Time // when it was asked for
 }
 
 // RecordingReady tells an owner that a recording can be downloaded
@@ -26,8 +27,10 @@ type RecordingReady struct {
 
 // Mailer sends mail.
 type Mailer interface {
-	// Invite sends one message to all addresses. fault.Invalid when the server
-	// refuses it for good, fault.Upstream when it may work later.
+	// Invite sends one message to all addresses, or to none. fault.Invalid when
+	// the server will not take it for them: it refuses the message or an address
+	// for good, or one of several addresses for now. fault.Upstream when it may
+	// work later.
 	Invite(ctx context.Context, i Invitation) error
 	// RecordingReady sends one message. Its faults are those of Invite; To
 	// must not be empty.

@@ -28,10 +28,11 @@ type Notices interface {
 	// Add notes things to be told and gives those that are new; one that is there
 	// already stays as it is.
 	Add(ctx context.Context, now time.Time, notices ...Notice) (fresh []Notice, err error)
-	// Reopen notes things to be told, those again that were told before.
+	// Reopen notes things to be told from now on, those again that were told before.
 	Reopen(ctx context.Context, now time.Time, notices ...Notice) error
-	// Open reports whether this is still to be told.
-	Open(ctx context.Context, n Notice) (bool, error)
+	// Open gives since when this is to be told. fault.NotFound when it is not, or
+	// not any more.
+	Open(ctx context.Context, n Notice) (since time.Time, err error)
 	// Done notes that it was told, and how much is left for the recording.
 	Done(ctx context.Context, n Notice, now time.Time) (left int, err error)
 }

@@ -27,7 +27,8 @@ type ParticipantChange struct {
 
 // Participants are those who are in LiveKit rooms (livekit.md §6). A room or an
 // identity that is not there is fault.NotFound, everything else that fails
-// fault.Upstream.
+// fault.Upstream; what LiveKit never takes, such as too long a name, is
+// fault.Invalid when something is changed.
 type Participants interface {
 	// Connected reports whether the participant is really there: false for one
 	// whose connection is gone.

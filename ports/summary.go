@@ -19,10 +19,11 @@ type SummaryOwner struct {
 // SummaryRequest is a recording and all that is told about it (recording.md §5).
 type SummaryRequest struct {
 	Recording   uuid.UUID
-	Key         string // of the recording's object
-	URL         string // to read that object with, signed
-	MetadataKey string // of the object that says who spoke when; empty: none is expected
-	MetadataURL string // to read that object with, signed; empty: none is expected
+	Since       time.Time // when it was asked for; later for one that is to be handed in once more
+	Key         string    // of the recording's object
+	URL         string    // to read that object with, signed
+	MetadataKey string    // of the object that says who spoke when; empty: none is expected
+	MetadataURL string    // to read that object with, signed; empty: none is expected
 
 	Owner    SummaryOwner
 	RoomID   uuid.UUID

@@ -39,16 +39,36 @@ type Users interface {
 }
 
 // FindUser finds the account that an operator means by its subject, id or e-mail.
-// Faults as in ByEmail.
+// Faults as in ByEmail, and fault.Conflict with code "user_ambiguous" when it is
+// the subject of one account and the id or e-mail of another.
 func FindUser(ctx context.Context, users Users, who string) (*user.User, error) {
-	u, err := users.BySub(ctx, who)
-	if !errors.Is(err, fault.NotFound) {
-		return u, err
+	var found *user.User
+	for _, look := range []func() (*user.User, error){
+		func() (*user.User, error) { return users.BySub(ctx, who) },
+		func() (*user.User, error) {
+			id, err := uuid.Parse(who)
+			if err != nil {
+				return nil, fault.New(fault.NotFound, "user")
+			}
+			return users.Get(ctx, id)
+		},
+		func() (*user.User, error) { return users.ByEmail(ctx, who, false) },
+	} {
+		u, err := look()
+		switch {
+		case errors.Is(err, fault.NotFound):
+			continue
+		case err != nil:
+			return nil, err
+		case found != nil && found.ID != u.ID:
+			return nil, fault.New(fault.Conflict, "user_ambiguous")
+		}
+		found = u
 	}
-	if id, err := uuid.Parse(who); err == nil {
-		return users.Get(ctx, id)
+	if found == nil {
+		return nil, fault.New(fault.NotFound, "user")
 	}
-	return users.ByEmail(ctx, who, false)
+	return found, nil
 }
 
 // Staff keeps what accounts are to the administration.

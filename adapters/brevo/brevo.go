@@ -83,8 +83,9 @@ func (c *Client) SignUp(ctx context.Context, email string) error {
 		return nil
 	}
 	err = fmt.Errorf("%s: it answers %d %s", failure, resp.StatusCode, reason(resp.Body))
-	switch {
-	case resp.StatusCode == http.StatusRequestTimeout, resp.StatusCode == http.StatusTooManyRequests, resp.StatusCode >= 500:
+	switch status := resp.StatusCode; {
+	case status == http.StatusUnauthorized, status == http.StatusForbidden, // the key can be put right
+		status == http.StatusRequestTimeout, status == http.StatusTooManyRequests, status >= 500:
 		return fault.Wrap(fault.Upstream, "marketing", err)
 	}
 	return fault.Wrap(fault.Invalid, "marketing", err)

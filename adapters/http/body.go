@@ -131,7 +131,7 @@ func readForm(body []byte, boundary string) (*object, error) {
 	}
 	o := &object{values: map[string]any{}}
 	for name, values := range r.MultipartForm.Value {
-		o.set(name, values[len(values)-1])
+		o.set(name, strings.ToValidUTF8(values[len(values)-1], "\uFFFD"))
 	}
 	return o, nil
 }

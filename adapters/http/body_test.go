@@ -27,6 +27,19 @@ func TestLaxBool(t *testing.T) {
 	}
 }
 
+// Text of a form that is no UTF-8 becomes some, as in Django.
+func TestReadForm(t *testing.T) {
+	t.Parallel()
+	const head = "--x\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n"
+	o, err := readForm([]byte(head+"first\r\n"+head+"b\xffé\xc3\r\n--x--\r\n"), "x")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, ok := o.get("a"); !ok || got != "b\uFFFDé\uFFFD" {
+		t.Errorf("%q", got)
+	}
+}
+
 func FuzzDecodeObject(f *testing.F) {
 	f.Add(`{"name":"x","configuration":{"can_publish_sources":["camera"],"everyone_can_mute":"yes"}}`)
 	f.Add(`[]`)

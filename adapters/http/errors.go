@@ -238,6 +238,9 @@ func shape(f *fault.Error) wire {
 	if !ok {
 		w = kinds[f.Kind]
 	}
+	if f.Kind == fault.Invalid && w.status == http.StatusInternalServerError {
+		w.status = http.StatusBadRequest // it failed because of what was sent
+	}
 	subject := f.Subject
 	if f.Kind == fault.TooMany {
 		subject += " seconds"

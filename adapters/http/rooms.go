@@ -74,9 +74,23 @@ func (s *Server) roomBody(v rooms.View) (any, error) {
 	return body, nil
 }
 
+// maxCallName is how long the name is by which somebody may be called in a room, in
+// characters: as when he renames himself.
+const maxCallName = 255
+
+// callName is how who asks wants to be called in the rooms he is shown. It goes into
+// tokens; an answer that is read refuses nothing, so it is cut.
+func callName(c echo.Context) string {
+	name := strings.TrimSpace(strings.ToValidUTF8(strings.ReplaceAll(c.QueryParam("username"), "\x00", ""), "\uFFFD"))
+	if chars := []rune(name); len(chars) > maxCallName {
+		return strings.TrimSpace(string(chars[:maxCallName]))
+	}
+	return name
+}
+
 func (s *Server) listRooms(c echo.Context) error {
 	fetch := func(offset, limit int) ([]rooms.View, int, error) {
-		return s.Rooms.List(c.Request().Context(), current(c), offset, limit, c.QueryParam("username"))
+		return s.Rooms.List(c.Request().Context(), current(c), offset, limit, callName(c))
 	}
 	c.Response().Header()["Cache-Control"] = noStore
 	return respondPage(s, c, chosenSize(c), fetch, s.roomBody)
@@ -121,7 +135,7 @@ func (s *Server) createRoom(c echo.Context) error {
 		return err
 	}
 	v, err := s.Rooms.Create(c.Request().Context(), current(c), rooms.Wish{
-		Change: change, Username: c.QueryParam("username"), Callback: callback(in),
+		Change: change, Username: callName(c), Callback: callback(in),
 	})
 	if err != nil {
 		return err
@@ -186,7 +200,7 @@ func (s *Server) editRoom(c echo.Context, part bool) error {
 	if err != nil {
 		return err
 	}
-	v, err := s.Rooms.Update(c.Request().Context(), current(c), held, wish, c.QueryParam("username"))
+	v, err := s.Rooms.Update(c.Request().Context(), current(c), held, wish, callName(c))
 	if err != nil {
 		return err
 	}
@@ -209,7 +223,7 @@ func (s *Server) retrieveRoom(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	v, err := s.Rooms.Retrieve(c.Request().Context(), current(c), id, c.QueryParam("username"))
+	v, err := s.Rooms.Retrieve(c.Request().Context(), current(c), id, callName(c))
 	if err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package jobs
 
 import (
 	"context"
+	"time"
 
 	"github.com/riverqueue/river"
 
@@ -9,8 +10,8 @@ import (
 	"meetd/ports"
 )
 
-// inviteAttempts are about an hour of River's back-off: a meeting that is under
-// way does not last much longer.
+// inviteAttempts are about an hour of River's back-off, after which an invitation
+// is too old.
 const inviteAttempts = 7
 
 func (o *outbox) Invite(_ context.Context, i ports.Invitation) error {
@@ -18,10 +19,11 @@ func (o *outbox) Invite(_ context.Context, i ports.Invitation) error {
 }
 
 type inviteArgs struct {
-	To       []string `json:"to"`
-	Language string   `json:"language"`
-	Sender   string   `json:"sender"`
-	Slug     string   `json:"slug"`
+	To       []string  `json:"to"`
+	Language string    `json:"language"`
+	Sender   string    `json:"sender"`
+	Slug     string    `json:"slug"`
+	At       time.Time `json:"at,omitzero"` // zero: when the job was noted
 }
 
 func (inviteArgs) Kind() string { return "invite" }
@@ -33,7 +35,10 @@ type invite struct {
 	svc *rooms.Service
 }
 
-// Work gives up at once what the mail server will never take.
+// Work gives up at once what the mail server will never take, and what is too old.
 func (w *invite) Work(ctx context.Context, job *river.Job[inviteArgs]) error {
+	if job.Args.At.IsZero() {
+		job.Args.At = job.CreatedAt
+	}
 	return unlessHopeless(w.svc.SendInvitation(ctx, ports.Invitation(job.Args)))
 }

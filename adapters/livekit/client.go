@@ -107,6 +107,16 @@ func translate(err error, call string) error {
 	return fault.Wrap(fault.Upstream, "livekit", fmt.Errorf("%s: %w", call, err))
 }
 
+// refused is translate where what was asked for comes from a person, who may ask for
+// what LiveKit does not take, such as a name with too many bytes.
+func refused(err error, call string) error {
+	var te twirp.Error
+	if errors.As(err, &te) && te.Code() == twirp.InvalidArgument {
+		return fault.Wrap(fault.Invalid, "livekit", fmt.Errorf("%s: %w", call, err))
+	}
+	return translate(err, call)
+}
+
 // openRoom looks a room up by its name. fault.NotFound when it is not open.
 func (c *Client) openRoom(ctx context.Context, room string) (*lk.Room, error) {
 	ctx, cancel, err := c.with(ctx, &auth.VideoGrant{RoomList: true})

@@ -42,7 +42,7 @@ func (c *Client) Change(ctx context.Context, room, identity string, change ports
 		Room: room, Identity: identity, Name: change.Name, Metadata: change.Metadata, Attributes: change.Attributes,
 		Permission: permission(change.Permission),
 	})
-	return translate(err, "UpdateParticipant")
+	return refused(err, "UpdateParticipant")
 }
 
 func permission(p *ports.Permission) *lk.ParticipantPermission {
@@ -82,7 +82,7 @@ func (c *Client) Mute(ctx context.Context, room, identity, track string) error {
 	}
 	defer cancel()
 	_, err = c.rooms.MutePublishedTrack(ctx, &lk.MuteRoomTrackRequest{Room: room, Identity: identity, TrackSid: track, Muted: true})
-	return translate(err, "MutePublishedTrack")
+	return refused(err, "MutePublishedTrack")
 }
 
 // Remove sends a participant out.
@@ -93,7 +93,7 @@ func (c *Client) Remove(ctx context.Context, room, identity string) error {
 	}
 	defer cancel()
 	_, err = c.rooms.RemoveParticipant(ctx, &lk.RoomParticipantIdentity{Room: room, Identity: identity})
-	return translate(err, "RemoveParticipant")
+	return refused(err, "RemoveParticipant")
 }
 
 // Opened tells under which id a room is open; empty when it is not.

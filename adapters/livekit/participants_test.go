@@ -2,6 +2,7 @@ package livekit_test
 
 import (
 	"errors"
+	"strings"
 	"testing"
 
 	"github.com/google/uuid"
@@ -54,6 +55,8 @@ func TestAbsentParticipants(t *testing.T) {
 			Name: "x", Permission: &ports.Permission{Publish: true, Sources: room.AllSources()},
 		}), fault.NotFound)
 	}
+	// It counts bytes.
+	wantKind(t, "a long name", c.Change(ctx, "open", "nobody", ports.ParticipantChange{Name: strings.Repeat("é", 200)}), fault.Invalid)
 	stranger, err := livekit.New(livekit.Config{URL: s.URL, Key: s.APIKey, Secret: "another secret of at least 32 letters"})
 	if err != nil {
 		t.Fatal(err)

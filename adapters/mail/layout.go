@@ -34,6 +34,7 @@ type common struct {
 	ThanksFor string
 
 	Brand, Logo, Support string // of the configuration
+	Picture              any    // the logo in HTML
 }
 
 // commons has the texts of every mail by the language, without its region.
@@ -55,8 +56,19 @@ func (c Config) common(language string) common {
 	if !ok {
 		texts = commons["en"]
 	}
-	texts.Brand, texts.Logo, texts.Support = c.Brand, c.Logo, c.Support
+	texts.Brand, texts.Support = c.Brand, c.Support
+	texts.Logo, texts.Picture = logo(c.Logo)
 	return texts
+}
+
+// logo is the address of the logo as text and in HTML. One that holds the picture
+// itself is nothing to read; html/template would take it for an attack, which it is
+// not: it comes from the configuration.
+func logo(address string) (text string, picture any) {
+	if scheme := "data:image/"; len(address) > len(scheme) && strings.EqualFold(address[:len(scheme)], scheme) {
+		return "", htmltemplate.URL(address) //nolint:gosec // see above
+	}
+	return address, address
 }
 
 // letter is a mail without its addresses.

@@ -109,6 +109,34 @@ func TestInvitation(t *testing.T) {
 	}
 }
 
+// A logo may be in the mail itself; what else an address may do, it does not.
+func TestLogo(t *testing.T) {
+	t.Parallel()
+	for logo, want := range map[string]struct{ plain, html string }{
+		"https://meet.example.org/l.png?a=1&b=2": {"\nhttps://meet.example.org/l.png?a=1&b=2\n", `src="https://meet.example.org/l.png?a=1&amp;b=2"`},
+		"data:image/png;base64,iVBORw0KGgo=":     {"\n\n", `src="data:image/png;base64,iVBORw0KGgo="`},
+		"DATA:image/svg+xml,<svg/>\"x":           {"\n\n", `src="DATA:image/svg&#43;xml,%3csvg/%3e%22x"`},
+		"javascript:alert(1)":                    {"\njavascript:alert(1)\n", `src="#ZgotmplZ"`},
+		"data:text/html,x":                       {"\ndata:text/html,x\n", `src="#ZgotmplZ"`},
+		"":                                       {"\n\n", ""},
+	} {
+		l, err := Config{Brand: "Meet", Logo: logo}.invitation(invitation)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if logo == "" {
+			if strings.Contains(l.html, "<img") {
+				t.Errorf("a logo from nowhere: %s", l.html)
+			}
+		} else if !strings.Contains(l.html, want.html) {
+			t.Errorf("%s: HTML lacks %s: %s", logo, want.html, l.html)
+		}
+		if !strings.HasSuffix(l.plain, "Thank you for using Meet"+want.plain) {
+			t.Errorf("%s: plain ends %q", logo, l.plain[max(0, len(l.plain)-80):])
+		}
+	}
+}
+
 func TestLanguages(t *testing.T) {
 	t.Parallel()
 	box, c := start(t, mailbox.Options{})
@@ -177,18 +205,18 @@ func TestServers(t *testing.T) {
 		change func(*Config)
 		want   error
 	}{
-		"plain":              {mailbox.Options{}, func(*Config) {}, nil},
-		"plain with login":   {mailbox.Options{User: "u", Password: "p"}, func(c *Config) { c.User, c.Password = "u", "p" }, nil},
-		"STARTTLS":           {mailbox.Options{STARTTLS: true, User: "u", Password: "p"}, func(c *Config) { c.STARTTLS, c.User, c.Password = true, "u", "p" }, nil},
-		"TLS":                {mailbox.Options{TLS: true}, func(c *Config) { c.TLS = true }, nil},
-		"TLS with login":     {mailbox.Options{TLS: true, User: "u", Password: "p"}, func(c *Config) { c.TLS, c.User, c.Password = true, "u", "p" }, nil},
-		"wrong password":     {mailbox.Options{User: "u", Password: "p"}, func(c *Config) { c.User, c.Password = "u", "x" }, fault.Upstream},
-		"no STARTTLS there":  {mailbox.Options{}, func(c *Config) { c.STARTTLS = true }, fault.Upstream},
-		"unknown authority":  {mailbox.Options{TLS: true}, func(c *Config) { c.TLS, c.Roots = true, nil }, fault.Upstream},
-		"refused for good":   {mailbox.Options{Refuse: refuse(550)}, func(*Config) {}, fault.Invalid},
-		"refused for now":    {mailbox.Options{Refuse: refuse(450)}, func(*Config) {}, fault.Upstream},
-		"nobody listens":     {mailbox.Options{}, func(c *Config) { c.Port = 1 }, fault.Upstream},
-		"plain to a TLS one": {mailbox.Options{TLS: true}, func(c *Config) { c.Timeout = time.Second }, fault.Upstream},
+		"plain":                {mailbox.Options{}, func(*Config) {}, nil},
+		"plain with login":     {mailbox.Options{User: "u", Password: "p"}, func(c *Config) { c.User, c.Password = "u", "p" }, nil},
+		"STARTTLS":             {mailbox.Options{STARTTLS: true, User: "u", Password: "p"}, func(c *Config) { c.STARTTLS, c.User, c.Password = true, "u", "p" }, nil},
+		"TLS":                  {mailbox.Options{TLS: true}, func(c *Config) { c.TLS = true }, nil},
+		"TLS with login":       {mailbox.Options{TLS: true, User: "u", Password: "p"}, func(c *Config) { c.TLS, c.User, c.Password = true, "u", "p" }, nil},
+		"wrong password":       {mailbox.Options{User: "u", Password: "p"}, func(c *Config) { c.User, c.Password = "u", "x" }, fault.Upstream},
+		"no STARTTLS there":    {mailbox.Options{}, func(c *Config) { c.STARTTLS = true }, fault.Upstream},
+		"unknown authority":    {mailbox.Options{TLS: true}, func(c *Config) { c.TLS, c.Roots = true, nil }, fault.Upstream},
+		"one refused for good": {mailbox.Options{Refuse: refuse(550)}, func(*Config) {}, fault.Invalid},
+		"one refused for now":  {mailbox.Options{Refuse: refuse(452)}, func(*Config) {}, fault.Invalid},
+		"nobody listens":       {mailbox.Options{}, func(c *Config) { c.Port = 1 }, fault.Upstream},
+		"plain to a TLS one":   {mailbox.Options{TLS: true}, func(c *Config) { c.Timeout = time.Second }, fault.Upstream},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -81,7 +81,8 @@ func Migrate(ctx context.Context, dsn string, log *slog.Logger) error {
 }
 
 // migrationPool connects so that names without a schema mean Django's, even for
-// a role that is called like our schema and so would look there first.
+// a role that is called like our schema and so would look there first; what the
+// extension brings is found where it is.
 func migrationPool(ctx context.Context, dsn string) (*pgxpool.Pool, string, error) {
 	cfg, err := pgxpool.ParseConfig(dsn)
 	if err != nil {
@@ -97,7 +98,10 @@ func migrationPool(ctx context.Context, dsn string) (*pgxpool.Pool, string, erro
 	}
 	cfg.MaxConns, cfg.MinConns, cfg.MinIdleConns = 4, 0, 0
 	cfg.AfterConnect = func(ctx context.Context, c *pgx.Conn) error {
-		_, err := c.Exec(ctx, `SELECT set_config('search_path', quote_ident($1), false), set_config('statement_timeout', '0', false)`, schema)
+		_, err := c.Exec(ctx, `
+			SELECT set_config('search_path', concat_ws(', ', quote_ident($1), (
+				SELECT quote_ident(n.nspname) FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace
+				WHERE e.extname = 'pg_trgm' AND n.nspname <> $1)), false), set_config('statement_timeout', '0', false)`, schema)
 		return err
 	}
 	pool, err := pgxpool.NewWithConfig(ctx, cfg)

@@ -373,6 +373,41 @@ func TestMigrateInTheSchemaOfTheSearchPath(t *testing.T) {
 	}
 }
 
+// The extension may be in another schema than the tables, as where a superuser
+// made it.
+func TestMigrateExtensionElsewhere(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		prepare string
+		from    func(*testing.T, string) *pgx.Conn
+	}{
+		"empty":  {`CREATE EXTENSION pg_trgm SCHEMA public; CREATE SCHEMA meet`, nil},
+		"Django": {`CREATE SCHEMA "Tools"; CREATE EXTENSION pg_trgm SCHEMA "Tools"; CREATE SCHEMA meet`, asDjango},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dsn := pgtest.Empty(t)
+			execute(t, connect(t, dsn), c.prepare)
+			dsn += "&search_path=meet,public"
+			if c.from != nil {
+				c.from(t, dsn)
+			}
+			for range 2 {
+				if err := postgres.Migrate(t.Context(), dsn, quiet); err != nil {
+					t.Fatal(err)
+				}
+			}
+			conn := connect(t, dsn)
+			if err := postgres.CheckSchema(t.Context(), conn); err != nil {
+				t.Error(err)
+			}
+			if !exists(t, conn, "meet.meetd_user_search") || exists(t, conn, "public.meet_user") {
+				t.Error("the tables are not where they belong")
+			}
+		})
+	}
+}
+
 func TestMigrateWithAnOrdinaryRole(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {

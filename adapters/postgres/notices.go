@@ -37,9 +37,9 @@ func (r notices) Reopen(ctx context.Context, now time.Time, list ...ports.Notice
 	return translate(q.NoticesReopen(ctx, r.c, db.NoticesReopenParams(noticesArg(now, list))), "notice")
 }
 
-func (r notices) Open(ctx context.Context, n ports.Notice) (bool, error) {
-	open, err := q.NoticeOpen(ctx, r.c, db.NoticeOpenParams{RecordingID: n.Recording, Kind: string(n.Kind), Recipient: n.Recipient})
-	return open, translate(err, "notice")
+func (r notices) Open(ctx context.Context, n ports.Notice) (time.Time, error) {
+	since, err := q.NoticeOpen(ctx, r.c, db.NoticeOpenParams{RecordingID: n.Recording, Kind: string(n.Kind), Recipient: n.Recipient})
+	return since, translate(err, "notice")
 }
 
 func (r notices) Done(ctx context.Context, n ports.Notice, now time.Time) (int, error) {

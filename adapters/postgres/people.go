@@ -79,6 +79,12 @@ const theirMerges = `
 // invited are the addresses an invitation goes to.
 const invited = `jsonb_array_elements_text(CASE WHEN jsonb_typeof(j.args->'to') = 'array' THEN j.args->'to' ELSE '[]' END)`
 
+// theirHolds are the legal holds that the person placed, by the trail, or on the
+// command line under an address. Who placed an earlier one of the same recording
+// did so before this one.
+const theirHolds = `(lower(h.placed_by) = ANY (@emails::text[]) OR EXISTS (SELECT FROM meetd.audit_event e
+	WHERE e.actor_id = @id AND e.action = 'recording_held' AND e.subject = h.recording_id::text AND e.at >= h.placed_at))`
+
 // personData is what is told about a person. What opens something is left out:
 // passwords, and what sessions are known by and hold.
 var personData = []struct{ name, query string }{
@@ -95,6 +101,7 @@ var personData = []struct{ name, query string }{
 			'on_hold', EXISTS (SELECT FROM meetd.recording_hold h WHERE h.recording_id = c.id))
 		FROM meet_recording_access a JOIN meet_recording c ON c.id = a.recording_id
 		WHERE a.user_id = @id ORDER BY a.created_at, a.id`},
+	{"holds", `SELECT to_jsonb(h) FROM meetd.recording_hold h WHERE ` + theirHolds + ` ORDER BY h.placed_at, h.recording_id`},
 	{"files", `SELECT to_jsonb(f) FROM file f WHERE f.creator_id = @id ORDER BY f.created_at, f.id`},
 	{"sessions", `SELECT jsonb_build_object('created_at', s.created_at, 'expires_at', s.expires_at, 'sub', s.sub, 'teams', to_jsonb(s.teams))
 		FROM meetd.session s WHERE s.user_id = @id ORDER BY s.created_at`},
@@ -149,6 +156,7 @@ var eraseMore = []struct{ name, statement string }{
 	{"merge journal", `UPDATE meetd.merge_journal j SET email_filter = '(erased)' WHERE j.email_filter <> '' AND EXISTS (
 		SELECT FROM unnest(@emails::text[]) x WHERE strpos(x, lower(j.email_filter)) > 0 AND strpos('@' || split_part(x, '@', -1), lower(j.email_filter)) = 0)`},
 	{"administration log", `UPDATE django_admin_log l SET object_repr = l.object_id WHERE l.object_id = ANY (@gone::text[])`},
+	{"legal hold", `UPDATE meetd.recording_hold h SET placed_by = @id::text WHERE ` + theirHolds},
 	{"invitation", `DELETE FROM meetd.river_job j WHERE j.kind = 'invite' AND (lower(j.args->>'sender') = ANY (@emails::text[])
 		OR NOT EXISTS (SELECT FROM ` + invited + ` x WHERE lower(x) <> ALL (@emails::text[])) AND EXISTS (SELECT FROM ` + invited + `))`},
 	{"invitation", `UPDATE meetd.river_job j SET args = jsonb_set(j.args, '{to}', (SELECT jsonb_agg(x) FROM ` + invited + ` x WHERE lower(x) <> ALL (@emails::text[])))

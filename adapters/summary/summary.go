@@ -46,12 +46,13 @@ func New(c Config) *Client {
 }
 
 const (
-	maxAnswer = 64 << 10 // bytes that are read of an answer
-	maxJob    = 255      // characters that are kept of a job's name (database.md)
+	maxAnswer = 1 << 20 // bytes that are read of an answer
+	maxJob    = 255     // characters that are kept of a job's name (database.md)
 )
 
-// Submit hands r in. The id of the recording goes with it as Idempotency-Key, so
-// that the service can tell a second try from a second recording.
+// Submit hands r in. The id of the recording goes with it as Idempotency-Key, and
+// when this was asked for, so that the service can tell a second try from another
+// recording, and from one that somebody wants done once more.
 func (c *Client) Submit(ctx context.Context, r ports.SummaryRequest) (job string, err error) {
 	body, err := c.body(r)
 	if err != nil {
@@ -63,27 +64,41 @@ func (c *Client) Submit(ctx context.Context, r ports.SummaryRequest) (job string
 	}
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("Authorization", "Bearer "+c.config.Token)
-	req.Header.Set("Idempotency-Key", r.Recording.String())
+	req.Header.Set("Idempotency-Key", fmt.Sprintf("%s-%d", r.Recording, r.Since.UnixMicro()))
 	resp, err := c.http.Do(req)
 	if err != nil {
 		return "", failed(fault.Upstream, bare(err))
 	}
 	defer resp.Body.Close() //nolint:errcheck // only read
-	switch status := resp.StatusCode; {
-	case status/100 == 2:
-	case status/100 == 4 && status != http.StatusRequestTimeout && status != http.StatusTooEarly && status != http.StatusTooManyRequests:
-		return "", failed(fault.Invalid, fmt.Errorf("it answers %d", status))
-	default:
-		return "", failed(fault.Upstream, fmt.Errorf("it answers %d", status))
+	if status := resp.StatusCode; status/100 != 2 {
+		return "", failed(hope(status), fmt.Errorf("it answers %d", status))
 	}
 	if c.config.Version != 2 {
 		return "", nil
 	}
-	answer, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
-	if err != nil {
+	answer, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
+	switch {
+	case err != nil:
 		return "", failed(fault.Upstream, bare(err))
+	case len(answer) > maxAnswer: // it has taken the recording, and will answer so again
+		return "", failed(fault.Invalid, fmt.Errorf("its answer is longer than %d bytes", maxAnswer))
 	}
 	return jobOf(answer)
+}
+
+// hope tells whether what was refused with a status may be taken later. A token,
+// an address and what stands before the service can be put right; what is asked
+// for stays as it is.
+func hope(status int) fault.Kind {
+	switch status {
+	case http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound,
+		http.StatusRequestTimeout, http.StatusTooEarly, http.StatusTooManyRequests:
+		return fault.Upstream
+	}
+	if status/100 == 4 {
+		return fault.Invalid
+	}
+	return fault.Upstream
 }
 
 // jobOf reads the name of the job. An answer that is no JSON comes from

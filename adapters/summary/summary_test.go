@@ -30,7 +30,7 @@ func service(t *testing.T, version int, answer http.HandlerFunc) Config {
 // recorded is a request in which every member has a value of its own.
 func recorded() ports.SummaryRequest {
 	return ports.SummaryRequest{
-		Recording: uuid.MustParse("46d1a121-2426-484d-8fb3-09b5d886f7a8"), Key: "recordings/46d1.ogg", URL: "http://minio:9000/b/recordings/46d1.ogg?X=1&Y=2",
+		Recording: uuid.MustParse("46d1a121-2426-484d-8fb3-09b5d886f7a8"), Since: time.Date(2026, 1, 16, 0, 20, 0, 123456000, time.UTC), Key: "recordings/46d1.ogg", URL: "http://minio:9000/b/recordings/46d1.ogg?X=1&Y=2",
 		MetadataKey: "metadata/46d1-metadata.json", MetadataURL: "http://minio:9000/b/metadata/46d1-metadata.json?X=1&Y=3",
 		Owner: ports.SummaryOwner{
 			ID: uuid.MustParse("29f8c257-fdfb-430c-9579-081bb3dc6e8b"), Sub: "sub-1", Email: "ada@example.org", Language: "fr-fr", Timezone: "Europe/Paris",
@@ -113,7 +113,7 @@ func TestBodies(t *testing.T) {
 			if !json.Valid([]byte(body)) {
 				t.Errorf("no JSON: %s", body)
 			}
-			if want := "POST /api/v2/async-jobs/transcribe/ Bearer sesame application/json 46d1a121-2426-484d-8fb3-09b5d886f7a8"; asked != want {
+			if want := "POST /api/v2/async-jobs/transcribe/ Bearer sesame application/json 46d1a121-2426-484d-8fb3-09b5d886f7a8-1768522800123456"; asked != want {
 				t.Errorf("%s, want %s", asked, want)
 			}
 		})
@@ -182,11 +182,15 @@ func TestAnswers(t *testing.T) {
 		{2, 200, ``, "", fault.Upstream, "no JSON"},
 		{2, 204, ``, "", fault.Upstream, "no JSON"},
 		{2, 200, `<html>`, "", fault.Upstream, "no JSON"},
-		{2, 200, `{"job_id":"j","x":"` + strings.Repeat("x", maxAnswer) + `"}`, "", fault.Upstream, "no JSON"},
+		{2, 200, `{"job_id":"j"` + strings.Repeat(" ", maxAnswer-len(`{"job_id":"j"}`)) + `}`, "j", "", ""},
+		{2, 200, `{"job_id":"j"` + strings.Repeat(" ", maxAnswer) + `}`, "", fault.Invalid, "longer than 1048576 bytes"},
+		{2, 200, `{"job_id":"j","x":"` + strings.Repeat("x", 200_000) + `"}`, "j", "", ""},
+		{2, 500, strings.Repeat("x", 2*maxAnswer), "", fault.Upstream, "500"},
 		{2, 400, `{"job_id":"j"}`, "", fault.Invalid, "400"},
-		{2, 401, `ada@example.org sesame`, "", fault.Invalid, "401"},
-		{2, 403, ``, "", fault.Invalid, "403"},
-		{2, 404, ``, "", fault.Invalid, "404"},
+		{2, 401, `ada@example.org sesame`, "", fault.Upstream, "401"},
+		{2, 403, ``, "", fault.Upstream, "403"},
+		{2, 404, ``, "", fault.Upstream, "404"},
+		{2, 413, ``, "", fault.Invalid, "413"},
 		{2, 422, ``, "", fault.Invalid, "422"},
 		{2, 408, ``, "", fault.Upstream, "408"},
 		{2, 425, ``, "", fault.Upstream, "425"},

@@ -76,9 +76,13 @@ func Target(address string) string {
 	return host + "#" + hex.EncodeToString(sum[:4])
 }
 
-// maxAnswer bounds what is read of an answer, in bytes. Nothing of it is used, but
-// a connection can serve again only when it was read.
-const maxAnswer = 64 << 10
+// maxAnswer and drainTime bound what is read of the body of an answer, in bytes, and
+// for how long. Nothing of it is used, but a connection can serve again only when it
+// was read.
+const (
+	maxAnswer = 64 << 10
+	drainTime = 500 * time.Millisecond
+)
 
 // Send calls a target.
 func (c *Client) Send(ctx context.Context, target string, event uuid.UUID, body []byte) error {
@@ -86,6 +90,8 @@ func (c *Client) Send(ctx context.Context, target string, event uuid.UUID, body 
 	if !ok {
 		return failed(fault.Invalid, errors.New("nobody is to be called there any more"))
 	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, address, bytes.NewReader(body))
 	if err != nil {
 		return failed(fault.Invalid, bare(err))
@@ -101,9 +107,10 @@ func (c *Client) Send(ctx context.Context, target string, event uuid.UUID, body 
 		return failed(fault.Upstream, bare(err))
 	}
 	defer resp.Body.Close() //nolint:errcheck // only read
-	if _, err := io.CopyN(io.Discard, resp.Body, maxAnswer); err != nil && !errors.Is(err, io.EOF) && resp.StatusCode/100 != 2 {
-		return failed(fault.Upstream, bare(err))
-	}
+	// The status says it all, whatever becomes of the body.
+	enough := time.AfterFunc(drainTime, cancel)
+	_, _ = io.CopyN(io.Discard, resp.Body, maxAnswer)
+	enough.Stop()
 	switch {
 	case resp.StatusCode/100 == 2:
 		return nil

@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -104,6 +105,32 @@ func TestAnswers(t *testing.T) {
 type zeros struct{}
 
 func (zeros) Read(p []byte) (int, error) { return len(p), nil }
+
+// The status counts, and a body that never ends holds nobody up.
+func TestEndlessBody(t *testing.T) {
+	t.Parallel()
+	over := make(chan struct{})
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		status, err := strconv.Atoi(r.URL.Path[1:])
+		if err != nil {
+			t.Error(err)
+		}
+		w.WriteHeader(status)
+		_ = http.NewResponseController(w).Flush()
+		<-over
+	}))
+	defer srv.Close()
+	defer close(over)
+	for path, want := range map[string]error{"/200": nil, "/410": fault.Invalid, "/500": fault.Upstream} {
+		t.Run(path, func(t *testing.T) {
+			began := time.Now()
+			err := client(t, srv.URL+path).Send(t.Context(), webhook.Target(srv.URL+path), uuid.New(), []byte(`{}`))
+			if took := time.Since(began); !errors.Is(err, want) || took > 4*time.Second {
+				t.Errorf("%v after %s, want %v", err, took, want)
+			}
+		})
+	}
+}
 
 func TestTarget(t *testing.T) {
 	t.Parallel()

@@ -303,7 +303,7 @@ func (s *Service) Hold(ctx context.Context, o user.Operator, id uuid.UUID, reaso
 		return err
 	}
 	errs := problems{}
-	reason = errs.text("reason", reason, false, 500)
+	reason = errs.text("reason", reason, false, recording.MaxHoldReason)
 	if err := errs.err(); err != nil {
 		return err
 	}

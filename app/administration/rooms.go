@@ -162,7 +162,7 @@ func named(err error) error {
 
 // NewRoom is what a room may begin with.
 func (s *Service) NewRoom(o user.Operator) (RoomForm, error) {
-	return RoomForm{AccessLevel: string(room.Public), Configuration: "{}"}, need(o, user.Add, user.RoomModel)
+	return RoomForm{AccessLevel: string(s.Config.AccessLevel), Configuration: "{}"}, need(o, user.Add, user.RoomModel)
 }
 
 // AddRoom makes a room with those who have a role on it; one of them must be its

@@ -17,16 +17,18 @@ import (
 	"meetd/domain/audit"
 	"meetd/domain/fault"
 	"meetd/domain/recording"
+	"meetd/domain/room"
 	"meetd/domain/user"
 	"meetd/ports"
 )
 
 // Config is what the installation decides about the administration.
 type Config struct {
-	Languages      []Language // that accounts may have
-	Language       string     // of new accounts
-	Folder         string     // of recordings in the bucket
-	ExpirationDays int        // of recordings; 0: never
+	Languages      []Language       // that accounts may have
+	Language       string           // of new accounts
+	AccessLevel    room.AccessLevel // that new rooms begin with
+	Folder         string           // of recordings in the bucket
+	ExpirationDays int              // of recordings; 0: never
 	// KnowsTimezone reports whether it is the name of a time zone.
 	KnowsTimezone func(name string) bool
 }

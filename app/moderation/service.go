@@ -162,13 +162,15 @@ func (s *Service) StartSubtitles(ctx context.Context, rm *room.Room) error {
 }
 
 // told gives a failure of LiveKit the name of what failed, unless it is that
-// the participant is not there.
+// the participant is not there. What LiveKit never takes stays fault.Invalid.
 func told(err error, code string) error {
 	switch {
 	case err == nil:
 		return nil
 	case errors.Is(err, fault.NotFound):
 		return fault.Wrap(fault.NotFound, "participant", err)
+	case errors.Is(err, fault.Invalid):
+		return fault.Wrap(fault.Invalid, code, err)
 	}
 	return fault.Wrap(fault.Upstream, code, err)
 }

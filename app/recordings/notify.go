@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -31,38 +32,41 @@ const summaryFeature = "summary-enabled"
 func (s *Service) Notify(ctx context.Context, ids []uuid.UUID) error {
 	var errs []error
 	for _, id := range ids {
-		errs = append(errs, s.Store.InTx(ctx, func(r ports.Repos) error { return s.notify(ctx, r, id) }))
+		errs = append(errs, s.Store.InTx(ctx, func(r ports.Repos) error {
+			rec, err := r.Recordings.Get(ctx, id)
+			if err != nil {
+				return fault.IgnoreMissing(err)
+			}
+			return s.notify(ctx, r, rec)
+		}))
 	}
 	return errors.Join(errs...)
 }
 
-func (s *Service) notify(ctx context.Context, r ports.Repos, id uuid.UUID) error {
-	rec, err := r.Recordings.Get(ctx, id)
-	if err != nil {
-		return fault.IgnoreMissing(err)
-	}
+// notify notes the jobs of one recording.
+func (s *Service) notify(ctx context.Context, r ports.Repos, rec *recording.Recording) error {
 	if err := r.Jobs.ShowRecording(ctx, rec.RoomID); err != nil || !rec.Status().Downloadable() {
 		return err
 	}
-	owners, err := r.Recordings.Owners(ctx, id)
+	owners, err := r.Recordings.Owners(ctx, rec.ID)
 	if err != nil {
 		return err
 	}
 	if len(owners) == 0 {
-		s.Log.WarnContext(ctx, "No owner found for recording "+id.String())
+		s.Log.WarnContext(ctx, "No owner found for recording "+rec.ID.String())
 		return nil
 	}
 	notices := s.notices(rec, owners)
 	if len(notices) == 0 {
-		s.Log.WarnContext(ctx, "Unknown recording mode "+string(rec.Mode), "recording", id)
+		s.Log.WarnContext(ctx, "Unknown recording mode "+string(rec.Mode), "recording", rec.ID)
 		return nil
 	}
 	fresh, err := r.Notices.Add(ctx, s.Now(), notices...)
 	for _, n := range fresh {
 		if n.Kind == ports.SummaryNotice {
-			err = errors.Join(err, r.Jobs.Summarize(ctx, id))
+			err = errors.Join(err, r.Jobs.Summarize(ctx, rec.ID))
 		} else {
-			err = errors.Join(err, r.Jobs.MailOwner(ctx, id, n.Recipient))
+			err = errors.Join(err, r.Jobs.MailOwner(ctx, rec.ID, n.Recipient))
 		}
 	}
 	return err
@@ -84,18 +88,25 @@ func (s *Service) notices(rec *recording.Recording, owners []*user.User) []ports
 }
 
 // MailOwner writes to one owner that the recording is ready. One without an e-mail
-// counts as told. fault.Invalid when the mail server will never take it.
+// counts as told, and so does one who is none any more; owners he has left it to
+// are told instead, as when his account was merged into another. fault.Invalid
+// when the mail server will never take it.
 func (s *Service) MailOwner(ctx context.Context, id, owner uuid.UUID) error {
 	n := ports.Notice{Recording: id, Kind: ports.MailNotice, Recipient: owner}
-	rec, err := s.untold(ctx, n)
+	rec, _, err := s.untold(ctx, n)
 	if err != nil || rec == nil {
 		return err
 	}
 	repos := s.Store.Repos()
-	u, err := repos.Users.Get(ctx, owner)
+	owners, err := repos.Recordings.Owners(ctx, id)
 	if err != nil {
-		return fault.IgnoreMissing(err)
+		return err
 	}
+	i := slices.IndexFunc(owners, func(u *user.User) bool { return u.ID == owner })
+	if i < 0 {
+		return s.told(ctx, n, s.notify)
+	}
+	u := owners[i]
 	rm, err := repos.Rooms.Get(ctx, rec.RoomID)
 	if err != nil {
 		return fault.IgnoreMissing(err)
@@ -115,7 +126,7 @@ func (s *Service) MailOwner(ctx context.Context, id, owner uuid.UUID) error {
 // fault.Invalid when the service will never take it.
 func (s *Service) Summarize(ctx context.Context, id uuid.UUID) error {
 	n := ports.Notice{Recording: id, Kind: ports.SummaryNotice}
-	rec, err := s.untold(ctx, n)
+	rec, since, err := s.untold(ctx, n)
 	if err != nil || rec == nil {
 		return err
 	}
@@ -127,22 +138,27 @@ func (s *Service) Summarize(ctx context.Context, id uuid.UUID) error {
 		return err
 	}
 	if len(owners) == 0 { // since we looked
-		return nil
+		return s.told(ctx, n, nil)
 	}
 	request, err := s.summaryRequest(ctx, rec, owners[len(owners)-1])
 	if err != nil {
 		return fault.IgnoreMissing(err)
 	}
+	request.Since = since
 	job, err := s.Summary.Submit(ctx, request)
 	if err != nil {
 		return err
 	}
 	ctx = context.WithoutCancel(ctx) // what was handed in has to be written down
-	if err := s.told(ctx, n, func(r *recording.Recording) {
+	if err := s.told(ctx, n, func(_ context.Context, _ ports.Repos, rec *recording.Recording) error {
 		if job != "" {
-			r.ProcessedBy(job)
+			rec.ProcessedBy(job)
 		}
-	}); err != nil || job == "" {
+		return nil
+	}); errors.Is(err, fault.Conflict) {
+		return fault.Wrap(fault.Invalid, "summary", errors.New("the summary service named a job that belongs to another recording; what becomes of it is not known: "+
+			"see why the service gives two recordings one job, then have this job done again"))
+	} else if err != nil || job == "" {
 		return err
 	}
 	return s.settle(ctx, ports.FromSummary, job)
@@ -189,24 +205,28 @@ func (s *Service) link(id uuid.UUID) string {
 	return s.Config.Notification.DownloadBase + "/" + id.String()
 }
 
-// untold gives the recording of a notice that is still to be told, and nil when
-// there is nothing to tell any more.
-func (s *Service) untold(ctx context.Context, n ports.Notice) (*recording.Recording, error) {
+// untold gives the recording of a notice that is still to be told, and since when
+// it is; nil when there is nothing to tell any more. A notice that is gone, as with
+// a person who was erased, may have been the last one.
+func (s *Service) untold(ctx context.Context, n ports.Notice) (*recording.Recording, time.Time, error) {
 	repos := s.Store.Repos()
-	open, err := repos.Notices.Open(ctx, n)
-	if err != nil || !open {
-		return nil, err
+	since, err := repos.Notices.Open(ctx, n)
+	switch {
+	case errors.Is(err, fault.NotFound):
+		return nil, since, s.told(ctx, n, nil)
+	case err != nil:
+		return nil, since, err
 	}
 	rec, err := repos.Recordings.Get(ctx, n.Recording)
 	if err != nil {
-		return nil, fault.IgnoreMissing(err)
+		return nil, since, fault.IgnoreMissing(err)
 	}
-	return rec, nil
+	return rec, since, nil
 }
 
-// told notes that somebody was told, and if he was the last, that all were. then
-// changes the recording in the same transaction; it may be nil.
-func (s *Service) told(ctx context.Context, n ports.Notice, then func(*recording.Recording)) error {
+// told notes that somebody was told, and if he was the last, that all were. also
+// is done with the recording in the same transaction; it may be nil.
+func (s *Service) told(ctx context.Context, n ports.Notice, also func(context.Context, ports.Repos, *recording.Recording) error) error {
 	var states []recording.Status
 	err := s.Store.InTx(ctx, func(r ports.Repos) error {
 		recs, err := r.Recordings.Lock(ctx, n.Recording) // so that two who are last count right
@@ -217,15 +237,17 @@ func (s *Service) told(ctx context.Context, n ports.Notice, then func(*recording
 		if rec == nil {
 			return nil
 		}
+		if also != nil {
+			if err := also(ctx, r, rec); err != nil {
+				return err
+			}
+		}
 		left, err := r.Notices.Done(ctx, n, s.Now())
 		if err != nil {
 			return err
 		}
 		if left == 0 {
 			rec.Notify()
-		}
-		if then != nil {
-			then(rec)
 		}
 		if rec.Status() != rec.Stored().Status {
 			states = append(states, rec.Status())

@@ -3,11 +3,13 @@ package recordings
 import (
 	"context"
 	"errors"
+	"unicode/utf8"
 
 	"github.com/google/uuid"
 
 	"meetd/domain/audit"
 	"meetd/domain/fault"
+	"meetd/domain/recording"
 	"meetd/ports"
 )
 
@@ -71,14 +73,14 @@ func (s *Service) expire(ctx context.Context, id uuid.UUID) (gone bool, err erro
 
 // Hold keeps a recording from being deleted until it is released. fault.NotFound
 // for an unknown one, fault.Conflict when it is held already, fault.Invalid without
-// a reason.
+// a reason, or with one longer than recording.MaxHoldReason.
 func (s *Service) Hold(ctx context.Context, id uuid.UUID, reason, by string) error {
 	return s.Store.InTx(ctx, func(r ports.Repos) error { return s.HoldIn(ctx, r, uuid.Nil, id, reason, by) })
 }
 
 // HoldIn is Hold as a part of what somebody does.
 func (s *Service) HoldIn(ctx context.Context, r ports.Repos, actor, id uuid.UUID, reason, by string) error {
-	if reason == "" {
+	if reason == "" || utf8.RuneCountInString(reason) > recording.MaxHoldReason {
 		return fault.New(fault.Invalid, "hold_reason")
 	}
 	recs, err := r.Recordings.Lock(ctx, id) // whoever deletes it looks for holds after that

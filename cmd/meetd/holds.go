@@ -23,7 +23,7 @@ room, not its age. It can be downloaded as before, so not after it has expired.
 // hold keeps a recording from being deleted.
 func hold(ctx context.Context, c *app.Config, args []string, stdout, stderr io.Writer) error {
 	set := withUsage("hold", holdUsage)
-	reason := set.String("reason", "", "why, as `text`; it must be given")
+	reason := set.String("reason", "", "why, as `text` of 500 characters at most; it must be given")
 	by := set.String("by", operator(), "who says so, as `text`")
 	id, err := oneRecording(set, args, stderr)
 	if err != nil {

@@ -48,10 +48,15 @@ func TestHolds(t *testing.T) {
 		{[]string{"hold", id, "--reason", "a trial", "--by", "root"}, 0, id + " is on hold.\n", "", ""},
 		{[]string{"hold", "--reason", "another", id}, 1, "", "", "is on hold already"},
 		{[]string{"holds"}, 0, "RECORDING ", "root  a trial\n", ""},
+		{[]string{"hold", id, "--reason", strings.Repeat("é", 501)}, 1, "", "", "the reason of 1 to 500 characters"},
+		{[]string{"hold", id, "--reason", "a\xff"}, 1, "", "", "have to be text"},
 		{[]string{"holds", "x"}, 2, "", "", `no argument "x"`},
 		{[]string{"release", "--help"}, 0, "", "", "Usage: meetd release RECORDING_ID"},
 		{[]string{"release", id}, 0, id + " is no longer on hold.\n", "", ""},
-		{[]string{"hold", "--reason=again", id}, 0, id + " is on hold.\n", "", ""},
+		{[]string{"hold", "--reason= again\n\x1b[2J\ta\u202eb", "--by", "root\tx", id}, 0, id + " is on hold.\n", "", ""},
+		{[]string{"holds"}, 0, "RECORDING ", "Z  root x  again [2J a b\n", ""},
+		{[]string{"release", id}, 0, id + " is no longer on hold.\n", "", ""},
+		{[]string{"hold", "--reason", strings.Repeat("é", 500), id}, 0, id + " is on hold.\n", "", ""},
 	} {
 		var out, errs bytes.Buffer
 		code := run(t.Context(), step.args, env, &out, &errs)
@@ -62,7 +67,7 @@ func TestHolds(t *testing.T) {
 	}
 	var trail string
 	if err := c.QueryRow(t.Context(), `SELECT string_agg(action || ' ' || subject, ', ' ORDER BY id) FROM meetd.audit_event`).Scan(&trail); err != nil ||
-		trail != "recording_held "+id+", recording_released "+id+", recording_held "+id {
+		trail != "recording_held "+id+", recording_released "+id+", recording_held "+id+", recording_released "+id+", recording_held "+id {
 		t.Errorf("written down: %s, %v", trail, err)
 	}
 }

@@ -1,7 +1,7 @@
 package file
 
 import (
-	"path"
+	"strings"
 
 	"github.com/google/uuid"
 )
@@ -16,6 +16,17 @@ type Folders struct {
 // Keys are the names of all objects that a file may have (database.md §1, file):
 // the extension is that of the name it was uploaded with.
 func (f Folders) Keys(id uuid.UUID, filename string) []string {
-	name := id.String() + path.Ext(filename)
+	name := id.String() + extension(filename)
 	return []string{f.Final + "/" + name, f.Upload + "/" + name}
+}
+
+// extension is what a name ends in, with its dot. As in Python's os.path.splitext
+// a name that begins with dots does not end in them: .png has none.
+func extension(filename string) string {
+	base := filename[strings.LastIndexByte(filename, '/')+1:]
+	dot := max(strings.LastIndexByte(base, '.'), 0)
+	if strings.Trim(base[:dot], ".") == "" {
+		return ""
+	}
+	return base[dot:]
 }

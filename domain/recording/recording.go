@@ -74,6 +74,9 @@ var next = map[Status][]Status{
 // Open reports whether the recording holds its room: one per room.
 func (s Status) Open() bool { return s == Initiated || s == Active }
 
+// MaxHoldReason is how long the reason of a legal hold may be, in characters.
+const MaxHoldReason = 500
+
 // Final reports whether the recording may be deleted: it does not record.
 // Unlike in the Django backend that holds after a notification too.
 func (s Status) Final() bool { return !s.Open() }

@@ -212,4 +212,4 @@ FROM django_content_type t WHERE t.app_label = sqlc.arg(app) AND t.model = sqlc.
 -- They are told again, whether they were told before or not.
 INSERT INTO meetd.notice (recording_id, kind, recipient, created_at)
 SELECT unnest(sqlc.arg(recordings)::uuid[]), unnest(sqlc.arg(kinds)::text[]), unnest(sqlc.arg(recipients)::uuid[]), sqlc.arg(created_at)
-ON CONFLICT (recording_id, kind, recipient) DO UPDATE SET done_at = NULL;
+ON CONFLICT (recording_id, kind, recipient) DO UPDATE SET created_at = excluded.created_at, done_at = NULL;

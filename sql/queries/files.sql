@@ -13,7 +13,8 @@ LIMIT sqlc.arg(page)
 FOR UPDATE SKIP LOCKED;
 
 -- name: FilesHardDelete :exec
-UPDATE file SET deleted_at = coalesce(deleted_at, sqlc.arg(now)), hard_deleted_at = sqlc.arg(now), updated_at = sqlc.arg(now)
+-- updated_at stays, as where Django saves named fields (database.md §1).
+UPDATE file SET deleted_at = coalesce(deleted_at, sqlc.arg(now)), hard_deleted_at = sqlc.arg(now)
 WHERE id = ANY(sqlc.arg(ids)::uuid[]) AND hard_deleted_at IS NULL;
 
 -- name: FileHardDeleted :one

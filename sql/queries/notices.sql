@@ -6,9 +6,8 @@ ON CONFLICT (recording_id, kind, recipient) DO NOTHING
 RETURNING recording_id, kind, recipient;
 
 -- name: NoticeOpen :one
-SELECT EXISTS (
-    SELECT FROM meetd.notice WHERE recording_id = $1 AND kind = $2 AND recipient = $3 AND done_at IS NULL
-);
+-- Gives when it was asked for.
+SELECT created_at FROM meetd.notice WHERE recording_id = $1 AND kind = $2 AND recipient = $3 AND done_at IS NULL;
 
 -- name: NoticeDone :exec
 UPDATE meetd.notice SET done_at = sqlc.arg(done_at)

@@ -56,9 +56,10 @@ DELETE FROM meetd.lobby_entry WHERE identity = $1;
 DELETE FROM meetd.throttle WHERE strpos(bucket, sqlc.arg(person)::text) > 0;
 
 -- name: PersonEraseFiles :execrows
--- The extension stays, by which the job that deletes the objects finds them.
+-- The extension stays, by which the job that deletes the objects finds them; a name
+-- that begins with its dots has none.
 UPDATE file SET
-    creator_id = NULL, title = 'deleted', filename = id::text || coalesce(substring(filename FROM '\.[^./]*$'), ''), description = NULL,
+    creator_id = NULL, title = 'deleted', filename = id::text || coalesce(substring(filename FROM '[^./][^/]*(\.[^./]*)$'), ''), description = NULL,
     deleted_at = coalesce(deleted_at, sqlc.arg(now)), hard_deleted_at = coalesce(hard_deleted_at, sqlc.arg(now)), updated_at = sqlc.arg(now)
 WHERE creator_id = sqlc.arg(person)::uuid;
 

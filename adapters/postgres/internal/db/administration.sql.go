@@ -576,7 +576,7 @@ func (q *Queries) HoldGet(ctx context.Context, db DBTX, recordingID uuid.UUID) (
 const noticesReopen = `-- name: NoticesReopen :exec
 INSERT INTO meetd.notice (recording_id, kind, recipient, created_at)
 SELECT unnest($1::uuid[]), unnest($2::text[]), unnest($3::uuid[]), $4
-ON CONFLICT (recording_id, kind, recipient) DO UPDATE SET done_at = NULL
+ON CONFLICT (recording_id, kind, recipient) DO UPDATE SET created_at = excluded.created_at, done_at = NULL
 `
 
 type NoticesReopenParams struct {

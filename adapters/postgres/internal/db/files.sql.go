@@ -33,7 +33,7 @@ func (q *Queries) FileHardDeleted(ctx context.Context, db DBTX, id uuid.UUID) (s
 }
 
 const filesHardDelete = `-- name: FilesHardDelete :exec
-UPDATE file SET deleted_at = coalesce(deleted_at, $1), hard_deleted_at = $1, updated_at = $1
+UPDATE file SET deleted_at = coalesce(deleted_at, $1), hard_deleted_at = $1
 WHERE id = ANY($2::uuid[]) AND hard_deleted_at IS NULL
 `
 
@@ -42,6 +42,7 @@ type FilesHardDeleteParams struct {
 	Ids []uuid.UUID
 }
 
+// updated_at stays, as where Django saves named fields (database.md §1).
 func (q *Queries) FilesHardDelete(ctx context.Context, db DBTX, arg FilesHardDeleteParams) error {
 	_, err := db.Exec(ctx, filesHardDelete, arg.Now, arg.Ids)
 	return err

@@ -35,9 +35,7 @@ func (q *Queries) NoticeDone(ctx context.Context, db DBTX, arg NoticeDoneParams)
 }
 
 const noticeOpen = `-- name: NoticeOpen :one
-SELECT EXISTS (
-    SELECT FROM meetd.notice WHERE recording_id = $1 AND kind = $2 AND recipient = $3 AND done_at IS NULL
-)
+SELECT created_at FROM meetd.notice WHERE recording_id = $1 AND kind = $2 AND recipient = $3 AND done_at IS NULL
 `
 
 type NoticeOpenParams struct {
@@ -46,11 +44,12 @@ type NoticeOpenParams struct {
 	Recipient   uuid.UUID
 }
 
-func (q *Queries) NoticeOpen(ctx context.Context, db DBTX, arg NoticeOpenParams) (bool, error) {
+// Gives when it was asked for.
+func (q *Queries) NoticeOpen(ctx context.Context, db DBTX, arg NoticeOpenParams) (time.Time, error) {
 	row := db.QueryRow(ctx, noticeOpen, arg.RecordingID, arg.Kind, arg.Recipient)
-	var exists bool
-	err := row.Scan(&exists)
-	return exists, err
+	var created_at time.Time
+	err := row.Scan(&created_at)
+	return created_at, err
 }
 
 const noticesAdd = `-- name: NoticesAdd :many

@@ -39,7 +39,7 @@ func (q *Queries) PersonEraseAdminLog(ctx context.Context, db DBTX, userID uuid.
 
 const personEraseFiles = `-- name: PersonEraseFiles :execrows
 UPDATE file SET
-    creator_id = NULL, title = 'deleted', filename = id::text || coalesce(substring(filename FROM '\.[^./]*$'), ''), description = NULL,
+    creator_id = NULL, title = 'deleted', filename = id::text || coalesce(substring(filename FROM '[^./][^/]*(\.[^./]*)$'), ''), description = NULL,
     deleted_at = coalesce(deleted_at, $1), hard_deleted_at = coalesce(hard_deleted_at, $1), updated_at = $1
 WHERE creator_id = $2::uuid
 `
@@ -49,7 +49,8 @@ type PersonEraseFilesParams struct {
 	Person uuid.UUID
 }
 
-// The extension stays, by which the job that deletes the objects finds them.
+// The extension stays, by which the job that deletes the objects finds them; a name
+// that begins with its dots has none.
 func (q *Queries) PersonEraseFiles(ctx context.Context, db DBTX, arg PersonEraseFilesParams) (int64, error) {
 	result, err := db.Exec(ctx, personEraseFiles, arg.Now, arg.Person)
 	if err != nil {
