@@ -10,6 +10,7 @@ import (
 	"math"
 	"mime"
 	"net/http"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -70,9 +71,12 @@ func readAll(c echo.Context, limit int64) ([]byte, error) {
 	r := c.Request()
 	body, err := io.ReadAll(http.MaxBytesReader(c.Response(), r.Body, limit))
 	var tooLarge *http.MaxBytesError
-	if errors.As(err, &tooLarge) {
+	switch {
+	case errors.As(err, &tooLarge):
 		return nil, fault.About(fault.Invalid, "body_too_large", strconv.FormatInt(limit, 10))
-	} else if err != nil {
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return nil, fault.Wrap(fault.Invalid, "body_late", err)
+	case err != nil:
 		return nil, fault.Wrap(fault.Invalid, "body", err)
 	}
 	return body, nil

@@ -3,7 +3,15 @@ package http
 import (
 	"encoding/json"
 	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"strings"
 	"testing"
+	"testing/iotest"
+
+	"github.com/labstack/echo/v4"
 
 	"meetd/domain/fault"
 )
@@ -24,6 +32,19 @@ func TestLaxBool(t *testing.T) {
 		if _, ok := laxBool(v); ok {
 			t.Errorf("%v was taken", v)
 		}
+	}
+}
+
+// A body that is cut off by the server's deadline is the client's fault.
+func TestLateBody(t *testing.T) {
+	t.Parallel()
+	w := httptest.NewRecorder()
+	r := httptest.NewRequest(http.MethodPost, "/", io.MultiReader(strings.NewReader("{"), iotest.ErrReader(os.ErrDeadlineExceeded)))
+	c := echo.New().NewContext(r, w)
+	_, err := readObject(c)
+	(&Server{}).writeError(err, c)
+	if w.Code != http.StatusRequestTimeout {
+		t.Errorf("%d, %v, want 408", w.Code, err)
 	}
 }
 

@@ -28,6 +28,7 @@ var codes = map[string]wire{
 	"method":         {405, "detail", `Method "%s" not allowed.`},
 	"not_acceptable": {406, "detail", "Could not satisfy the request Accept header."},
 	"media_type":     {415, "detail", `Unsupported media type "%s" in request.`},
+	"body_late":      {408, "detail", "The request body did not come in time."},
 	"body_too_large": {413, "detail", "Request body exceeds %s bytes."},
 	"body_json":      {400, "detail", "JSON parse error - %s"},
 	"body_form":      {400, "detail", "Multipart form parse error - %s"},
