@@ -3,6 +3,7 @@ package app
 import (
 	"bufio"
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -71,7 +72,9 @@ func TestLateBody(t *testing.T) {
 			l.conns <- theirs
 			begun := time.Now()
 			send := func(path, length, body string) (int, error) {
-				go func() { _, _ = fmt.Fprintf(conn, "POST %s HTTP/1.1\r\nHost: meet\r\nContent-Length: %s\r\n\r\n%s", path, length, body) }()
+				go func() {
+					_, _ = fmt.Fprintf(conn, "POST %s HTTP/1.1\r\nHost: meet\r\nContent-Length: %s\r\n\r\n%s", path, length, body)
+				}()
 				resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
 				if err != nil {
 					return 0, err
@@ -90,7 +93,9 @@ func TestLateBody(t *testing.T) {
 			_ = conn.Close()
 		}
 		_ = server.Close()
-		<-served
+		if err := <-served; !errors.Is(err, http.ErrServerClosed) {
+			t.Error(err)
+		}
 		if !strings.Contains(logs.String(), "level=WARN") || !strings.Contains(logs.String(), "at the disco") {
 			t.Errorf("what the server complains about is not logged: %s", &logs)
 		}
