@@ -146,9 +146,9 @@ func decodeAny(body []byte) (any, error) {
 	if !json.Valid(body) {
 		return nil, fault.About(fault.Invalid, "body_json", jsonFault(body))
 	}
-	dec := json.NewDecoder(bytes.NewReader(body))
-	dec.UseNumber()
-	value, err := decodeValue(dec)
+	d := decoder{json.NewDecoder(bytes.NewReader(body)), maxValues}
+	d.UseNumber()
+	value, err := d.value()
 	if err != nil {
 		return nil, fault.About(fault.Invalid, "body_json", err.Error())
 	}
@@ -182,47 +182,66 @@ func jsonFault(body []byte) string {
 	return "not JSON"
 }
 
-func decodeValue(dec *json.Decoder) (any, error) {
-	t, err := dec.Token()
+// maxValues bounds what a body may hold: objects, lists, texts, numbers and names
+// of fields together. Small ones take fifty times their size in memory.
+const maxValues = 10000
+
+// decoder reads no more values than are left.
+type decoder struct {
+	*json.Decoder
+	left int
+}
+
+func (d *decoder) token() (json.Token, error) {
+	if d.left--; d.left < 0 {
+		return nil, fmt.Errorf("more than %d values", maxValues)
+	}
+	t, err := d.Token()
 	if err != nil {
 		return nil, fmt.Errorf("decode: %w", err)
+	}
+	return t, nil
+}
+
+// end reads what closes an object or a list.
+func (d *decoder) end() error {
+	d.left++ // it is no value
+	_, err := d.token()
+	return err
+}
+
+func (d *decoder) value() (any, error) {
+	t, err := d.token()
+	if err != nil {
+		return nil, err
 	}
 	switch t {
 	case json.Delim('{'):
 		o := &object{values: map[string]any{}}
-		for dec.More() {
-			key, err := dec.Token()
+		for d.More() {
+			key, err := d.token()
 			if err != nil {
-				return nil, fmt.Errorf("decode: %w", err)
+				return nil, err
 			}
-			value, err := decodeValue(dec)
+			value, err := d.value()
 			if err != nil {
 				return nil, err
 			}
 			o.set(key.(string), value) //nolint:forcetypeassert // keys of JSON objects are strings
 		}
-		_, err := dec.Token()
-		return o, wrapDecode(err)
+		return o, d.end()
 	case json.Delim('['):
 		list := []any{}
-		for dec.More() {
-			value, err := decodeValue(dec)
+		for d.More() {
+			value, err := d.value()
 			if err != nil {
 				return nil, err
 			}
 			list = append(list, value)
 		}
-		_, err := dec.Token()
-		return list, wrapDecode(err)
+		return list, d.end()
 	}
 	return t, nil
-}
-
-func wrapDecode(err error) error {
-	if err != nil {
-		return fmt.Errorf("decode: %w", err)
-	}
-	return nil
 }
 
 // pythonType names the type the way clients of the contract know it.

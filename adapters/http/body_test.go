@@ -3,6 +3,7 @@ package http
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -45,6 +46,62 @@ func TestLateBody(t *testing.T) {
 	(&Server{}).writeError(err, c)
 	if w.Code != http.StatusRequestTimeout {
 		t.Errorf("%d, %v, want 408", w.Code, err)
+	}
+}
+
+// A body of strangers cannot cost much more memory than its length.
+func TestManyValues(t *testing.T) {
+	t.Parallel()
+	list := func(n int, item string) string { return "[" + strings.Repeat(item+",", n-1) + item + "]" }
+	for name, c := range map[string]struct {
+		body string
+		good bool
+	}{
+		"as many as may be": {list(maxValues-1, "1"), true},
+		"numbers":           {list(maxValues, "1"), false},
+		"objects":           {list(800000, "{}"), false},
+		"lists":             {list(800000, "[]"), false},
+		"fields":            {list(maxValues/3, `{"a":1}`), true},
+		"more fields":       {list(maxValues/3+1, `{"a":1}`), false},
+		"nested":            {strings.Repeat("[", 9000) + strings.Repeat("]", 9000), true},
+	} {
+		_, err := decodeAny([]byte(c.body))
+		var f *fault.Error
+		if (err == nil) != c.good || err != nil && (!errors.As(err, &f) || f.Code != "body_json") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// However much is wrong, what is said about it is bounded.
+func TestManyErrors(t *testing.T) {
+	t.Parallel()
+	var keys []string
+	for i := range 1000 {
+		keys = append(keys, fmt.Sprintf(`"k%d":1`, i))
+	}
+	many := strings.Join(keys, ",")
+	for name, c := range map[string]struct {
+		conf string
+		want int
+		kind string
+	}{
+		"sources":      {`{"can_publish_sources":[` + strings.Repeat(`1,`, maxSources) + `1]}`, 1, "too_long"},
+		"fewer":        {`{"can_publish_sources":[` + strings.Repeat(`1,`, maxSources-1) + `1]}`, 100, "literal_error"},
+		"unknown keys": {`{` + many + `}`, 100, "extra_forbidden"},
+		"both":         {`{"can_publish_sources":[1,1],"everyone_can_mute":"x",` + many + `}`, 100, "literal_error"},
+	} {
+		in, err := decodeObject([]byte(`{"configuration":` + c.conf + `,"permission":` + c.conf + `}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, conf := configurationField(in, "configuration")
+		_, _, permission := permissionField(in)
+		for what, wrong := range map[string]any{"configuration": conf, "permission": permission} {
+			if got, _ := wrong.([]structuredError); len(got) != c.want || got[0].Type != c.kind {
+				t.Errorf("%s of a %s: %d errors, want %d %s", name, what, len(got), c.want, c.kind)
+			}
+		}
 	}
 }
 
