@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf16"
 	"unicode/utf8"
 
 	"github.com/labstack/echo/v4"
@@ -146,6 +147,13 @@ func decodeAny(body []byte) (any, error) {
 	if !json.Valid(body) {
 		return nil, fault.About(fault.Invalid, "body_json", jsonFault(body))
 	}
+	// What is no text would be replaced, and something else stored than was sent.
+	if !utf8.Valid(body) {
+		return nil, fault.About(fault.Invalid, "body_json", "not UTF-8")
+	}
+	if halfCharacter(body) {
+		return nil, fault.About(fault.Invalid, "body_json", "half of a surrogate pair")
+	}
 	d := decoder{json.NewDecoder(bytes.NewReader(body)), maxValues}
 	d.UseNumber()
 	value, err := d.value()
@@ -180,6 +188,42 @@ func jsonFault(body []byte) string {
 		return fmt.Sprintf("%s (char %d)", syntax.Error(), syntax.Offset)
 	}
 	return "not JSON"
+}
+
+// halfCharacter reports whether a valid JSON text has an escape for half of a
+// character, as \ud800 without the other half.
+func halfCharacter(text []byte) bool {
+	for {
+		at := bytes.IndexByte(text, '\\')
+		if at < 0 {
+			return false
+		}
+		first := escape(text[at:])
+		if first < 0 {
+			text = text[at+2:]
+			continue
+		}
+		text = text[at+6:]
+		if !utf16.IsSurrogate(first) {
+			continue
+		}
+		if utf16.DecodeRune(first, escape(text)) == utf8.RuneError {
+			return true
+		}
+		text = text[6:]
+	}
+}
+
+// escape reads the \uXXXX that a text begins with; negative when it does not.
+func escape(text []byte) rune {
+	if len(text) < 6 || text[0] != '\\' || text[1] != 'u' {
+		return -1
+	}
+	r, err := strconv.ParseUint(string(text[2:6]), 16, 16)
+	if err != nil {
+		return -1
+	}
+	return rune(r)
 }
 
 // maxValues bounds what a body may hold: objects, lists, texts, numbers and names

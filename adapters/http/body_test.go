@@ -49,6 +49,35 @@ func TestLateBody(t *testing.T) {
 	}
 }
 
+// What is no text is refused, not replaced.
+func TestNoText(t *testing.T) {
+	t.Parallel()
+	for body, good := range map[string]bool{
+		`"\ud83d\ude00"`:       true,
+		`"\uD83D\uDE00 é 😀"`:   true,
+		`"\\ud800"`:            true, // a backslash, and letters
+		`"\u0041\ud7ff\ue000"`: true,
+		`"\"\\\/\b\n\u00e9"`:   true,
+		`"\ufffd"`:             true,
+		`"\ud800"`:             false,
+		`"\ud800x"`:            false,
+		`"\ud800\n"`:           false,
+		`"\ud800\ud800"`:       false,
+		`"\ude00\ud83d"`:       false,
+		`"\ud83d\u0041"`:       false,
+		`"\ud83d\ude00\udc00"`: false,
+		`{"a\udfff":1}`:        false,
+		"\"a\xff\"":            false,
+		"\"\xed\xa0\x80\"":     false,
+	} {
+		_, err := decodeAny([]byte(body))
+		var f *fault.Error
+		if (err == nil) != good || err != nil && (!errors.As(err, &f) || f.Code != "body_json") {
+			t.Errorf("%s: %v", body, err)
+		}
+	}
+}
+
 // A body of strangers cannot cost much more memory than its length.
 func TestManyValues(t *testing.T) {
 	t.Parallel()
