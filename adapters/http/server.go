@@ -138,7 +138,7 @@ func (s *Server) Handler() http.Handler {
 	e := echo.New()
 	e.HideBanner, e.HidePort = true, true
 	e.HTTPErrorHandler = s.writeError
-	e.Pre(s.observe, s.guard, s.appendSlash(e))
+	e.Pre(s.observe, s.guard, decodePath, s.appendSlash(e))
 	for _, ep := range s.endpoints() {
 		e.Any(ep.path, s.serve(ep))
 	}
