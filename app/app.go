@@ -382,7 +382,7 @@ func accountConfig(c *Config) accounts.Config {
 		Language:   c.Users.LanguageCode, LoginURL: orDefault(o.LoginRedirectURL, "/"), FailureURL: orDefault(o.LoginFailureURL, "/"),
 		LogoutURL: orDefault(o.LogoutRedirectURL, "/"), ReturnHosts: o.RedirectAllowedHosts, ReturnHTTPS: o.RedirectRequireHTTPS,
 		Languages: languages, Listing: c.Users.AllowUnsecureListing,
-		Marketing: c.Marketing.SignUp, CallbackRate: o.CallbackRate, FailureRate: o.FailureRate,
+		Marketing: c.Marketing.SignUp, StartRate: o.StartRate, CallbackRate: o.CallbackRate, FailureRate: o.FailureRate,
 	}
 }
 

@@ -409,6 +409,7 @@ func TestValues(t *testing.T) {
 		{"MEETD_OIDC_TEAMS_CLAIM=groups", func(c *Config) any { return c.OIDC.TeamsClaim }, "groups"},
 		{"MEETD_OIDC_VERIFIED_EMAIL_ONLY=yes", func(c *Config) any { return c.OIDC.VerifiedEmail }, true},
 		{"MEETD_OIDC_EMAIL_MATCHES_PENDING_ONLY=yes", func(c *Config) any { return c.OIDC.PendingEmail }, true},
+		{"MEETD_LOGIN_START_THROTTLE_RATES=7/h", func(c *Config) any { return c.OIDC.StartRate }, ports.Rate{Count: 7, Period: time.Hour}},
 		{"MEETD_LOGIN_CALLBACK_THROTTLE_RATES=5/s", func(c *Config) any { return c.OIDC.CallbackRate }, ports.Rate{Count: 5, Period: time.Second}},
 		{"MEETD_LOGIN_FAILURE_THROTTLE_RATES=", func(c *Config) any { return c.OIDC.FailureRate }, ports.Rate{}},
 		{"OIDC_RS_PRIVATE_KEY_STR=nonsense", func(c *Config) any { return errors.Is(c.OIDC.KeyFault, oidc.ErrBadKey) }, true},

@@ -22,7 +22,7 @@ const (
 func (s *Server) startLogin(c echo.Context) error {
 	r := c.Request()
 	to, err := s.Accounts.StartLogin(r.Context(), accounts.LoginStart{
-		Secret: s.secret(c), Host: r.Host, ReturnTo: c.QueryParam(s.Config.ReturnToParam),
+		Secret: s.secret(c), Client: s.clientAddress(r), Host: r.Host, ReturnTo: c.QueryParam(s.Config.ReturnToParam),
 		Silent: strings.EqualFold(c.QueryParam("silent"), "true"), Hint: c.QueryParam("login_hint"),
 		CallbackURL: s.absolute(r, callbackPath),
 	})

@@ -191,6 +191,10 @@ func (r sessions) Update(ctx context.Context, key ports.SessionKey, now time.Tim
 	return s, translate(err, "session")
 }
 
+func (r sessions) Extend(ctx context.Context, key ports.SessionKey, until time.Time) error {
+	return translate(q.SessionExtend(ctx, r.c, db.SessionExtendParams{IDHash: key[:], ExpiresAt: until}), "session")
+}
+
 func (r sessions) Delete(ctx context.Context, key ports.SessionKey) error {
 	return translate(q.SessionDelete(ctx, r.c, key[:]), "session")
 }
