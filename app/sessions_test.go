@@ -421,6 +421,14 @@ func TestFailuresAreThrottled(t *testing.T) {
 			t.Errorf("callback %d: %d, want %d", i, resp.StatusCode, want)
 		}
 	}
+	// Guests whom the provider does not know are no load, however many.
+	for range 4 {
+		v := busy.visitor(t)
+		state, _ := v.start("?silent=true&returnTo=/room")
+		if resp, _ := v.get("/api/v1.0/callback/?error=login_required&state=" + state); resp.StatusCode != 302 || resp.Header.Get("Location") != "/room" {
+			t.Errorf("a guest: %d to %s", resp.StatusCode, resp.Header.Get("Location"))
+		}
+	}
 }
 
 // What is written down about logins.

@@ -100,9 +100,16 @@ type LoginAnswer struct {
 // FinishLogin takes the provider's answer (oidc.md §3). A state works once. A
 // state that this session did not send, and a forged ID token, are
 // fault.Invalid; whatever else goes wrong sends the browser to the failure page,
-// and the log says why. Who asks too often gets fault.TooMany.
+// and the log says why. Who asks too often gets fault.TooMany;
+// that a silent login found nobody is not counted.
 func (s *Service) FinishLogin(ctx context.Context, r LoginAnswer) (Redirect, error) {
-	if err := s.mayTry(ctx, "callback", r.Client, s.Config.CallbackRate); err != nil {
+	rate := s.Config.CallbackRate
+	if r.Error == nobodyThere {
+		// Every guest comes with one, and many from one address. It costs no call,
+		// and where nobody asked for it, it is a failure.
+		rate = ports.Rate{}
+	}
+	if err := s.mayTry(ctx, "callback", r.Client, rate); err != nil {
 		return Redirect{}, err
 	}
 	to, err := s.finishLogin(ctx, r)
