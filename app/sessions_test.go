@@ -443,6 +443,11 @@ func TestLoginTrail(t *testing.T) {
 	s.visitor(t).login("", "eve")
 	s.visitor(t).login("", "off")
 	state, _ := v.start("")
+	stranger := s.visitor(t)
+	stranger.start("")
+	if resp, _ := stranger.get("/api/v1.0/callback/?code=x&state=made-up"); resp.StatusCode != 400 {
+		t.Errorf("a made-up state: %d", resp.StatusCode)
+	}
 	v.get("/api/v1.0/callback/?error=access_denied&state=" + state)
 	want := []string{
 		"logged_in by sub-ada about sub-ada",

@@ -100,8 +100,8 @@ type LoginAnswer struct {
 // FinishLogin takes the provider's answer (oidc.md §3). A state works once. A
 // state that this session did not send, and a forged ID token, are
 // fault.Invalid; whatever else goes wrong sends the browser to the failure page,
-// and the log says why. Who asks too often gets fault.TooMany;
-// that a silent login found nobody is not counted.
+// and the log says why. Who asks too often gets fault.TooMany; that a silent login
+// found nobody is not counted.
 func (s *Service) FinishLogin(ctx context.Context, r LoginAnswer) (Redirect, error) {
 	rate := s.Config.CallbackRate
 	if r.Error == nobodyThere {
@@ -126,13 +126,7 @@ func (s *Service) FinishLogin(ctx context.Context, r LoginAnswer) (Redirect, err
 		if err := s.noteFailure(ctx, "callback", r.Client); err != nil {
 			return Redirect{}, err
 		}
-		about := refusal.Subject
-		if refusal.Code == "user_creation_off" {
-			about = "" // a subject, which is for the log: what is written down here stays for ever
-		}
-		if err := s.Store.Repos().Audit.Record(ctx, audit.Event{
-			At: s.Now(), Action: audit.LoginRefused, Details: map[string]string{"reason": refusal.Code, "about": about},
-		}); err != nil {
+		if err := s.writeRefusal(ctx, refusal); err != nil {
 			return Redirect{}, err
 		}
 		if refusal.Kind == fault.Invalid {
@@ -142,6 +136,21 @@ func (s *Service) FinishLogin(ctx context.Context, r LoginAnswer) (Redirect, err
 	default:
 		return Redirect{}, err
 	}
+}
+
+// writeRefusal writes down for ever that the provider's answer was refused. A state
+// that nobody sent is no answer of his: strangers would fill the trail with it.
+func (s *Service) writeRefusal(ctx context.Context, refusal *fault.Error) error {
+	about := refusal.Subject
+	switch refusal.Code {
+	case "login_state":
+		return nil
+	case "user_creation_off":
+		about = "" // a subject, which is for the log
+	}
+	return s.Store.Repos().Audit.Record(ctx, audit.Event{
+		At: s.Now(), Action: audit.LoginRefused, Details: map[string]string{"reason": refusal.Code, "about": about},
+	})
 }
 
 func (s *Service) finishLogin(ctx context.Context, r LoginAnswer) (Redirect, error) {
