@@ -42,3 +42,56 @@ func TestEscapedPaths(t *testing.T) {
 		t.Errorf("a write without its slash: %d to %s", got.Status, to)
 	}
 }
+
+// Who may not come is told so before he is told that the method is not there.
+func TestWrongMethods(t *testing.T) {
+	t.Parallel()
+	s := startService(t, map[string]string{
+		"ROOMKIT_ENABLED": "true", "ROOMKIT_SERVER_TO_SERVER_API_TOKEN": "gateway-token-of-32-characters-00",
+	})
+	ada := s.login(t, "ada")
+	csrf := func(token string) http.Header {
+		return http.Header{"Cookie": {s.cookie + "=" + ada.Secret + "; csrftoken=" + strings.Repeat("a", 32)}, "X-Csrftoken": {strings.Repeat("a", 32)}, "Authorization": {token}}
+	}
+	room := "rooms/" + s.room(t, ada).String() + "/"
+	const session = "Session"
+	for _, c := range []struct {
+		methods   string
+		path      string
+		anonymous int
+		challenge string
+		token     string // that is good enough
+		allow     string
+	}{
+		{"PUT PATCH DELETE PURGE", "rooms/", 401, session, "", "GET, POST, HEAD, OPTIONS"},
+		{"POST PURGE", room, 401, session, "", "GET, PUT, PATCH, DELETE, HEAD, OPTIONS"},
+		{"DELETE PURGE MKCOL", "users/", 401, session, "", "GET, HEAD, OPTIONS"},
+		{"GET PURGE", room + "invite/", 401, session, "", "POST, OPTIONS"},
+		{"GET PURGE", room + "request-entry/", 405, "", "", "POST, OPTIONS"},
+		{"GET PURGE", room + "toggle-hand/", 403, "", "", ""},
+		{"GET PURGE", "diagnostics/connection/", 405, "", "", "POST, OPTIONS"},
+		{"GET PURGE", "roomkit/join/", 401, "Bearer realm='Roomkit server to server'", "Bearer gateway-token-of-32-characters-00", "POST, OPTIONS"},
+		{"GET PUT PURGE", "recordings/storage-hook/", 401, "Bearer realm='Storage event API'", "Bearer storage-hook-token", "POST, OPTIONS"},
+		{"PURGE", "config/", 405, "", "", "GET, HEAD, OPTIONS"},
+		{"DELETE PURGE", "authenticate/", 405, "", "", "GET, HEAD, OPTIONS"},
+	} {
+		for method := range strings.FieldsSeq(c.methods) {
+			got := s.request(t, account{}, method, "/api/v1.0/"+c.path, "", nil)
+			if got.Status != c.anonymous || got.Header.Get("WWW-Authenticate") != c.challenge {
+				t.Errorf("%s %s: %d %s, challenge %q", method, c.path, got.Status, got.Body, got.Header.Get("WWW-Authenticate"))
+			}
+			if c.allow == "" {
+				continue
+			}
+			got = s.request(t, account{}, method, "/api/v1.0/"+c.path, "", csrf(c.token))
+			if got.Status != http.StatusMethodNotAllowed || got.Header.Get("Allow") != c.allow {
+				t.Errorf("%s %s of who may come: %d %s, Allow %s", method, c.path, got.Status, got.Body, got.Header.Get("Allow"))
+			}
+		}
+	}
+	for _, path := range []string{"/api/v1.0/nowhere/", "/api/v1.0/rooms/a/b/", "/api/"} {
+		if got := s.request(t, ada, "PURGE", path, "", nil); got.Status != http.StatusNotFound {
+			t.Errorf("PURGE %s: %d", path, got.Status)
+		}
+	}
+}

@@ -20,12 +20,17 @@ type eventsBody struct {
 	Next    string            `json:"next"`
 }
 
-// listEvents tells another program again what was announced.
-func (s *Server) listEvents(c echo.Context) error {
+// isListener lets another program in.
+func (s *Server) isListener(c echo.Context) error {
 	if !s.Config.Events.Enabled {
 		return fault.New(fault.NotFound, "feature_off")
 	}
-	if err := checkHook(c, s.Config.Events, "Recording events API"); err != nil {
+	return checkHook(c, s.Config.Events, "Recording events API")
+}
+
+// listEvents tells another program again what was announced.
+func (s *Server) listEvents(c echo.Context) error {
+	if err := s.isListener(c); err != nil {
 		return err
 	}
 	limit := eventsPage

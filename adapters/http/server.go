@@ -140,7 +140,9 @@ func (s *Server) Handler() http.Handler {
 	e.HTTPErrorHandler = s.writeError
 	e.Pre(s.observe, s.guard, decodePath, s.appendSlash(e))
 	for _, ep := range s.endpoints() {
-		e.Any(ep.path, s.serve(ep))
+		h := s.serve(ep)
+		e.Any(ep.path, h)
+		e.RouteNotFound(ep.path, h) // methods that the framework does not know
 	}
 	if s.Admin != nil {
 		s.Admin.Mount(e, s.host())
@@ -175,11 +177,12 @@ func (s *Server) endpoints() []endpoint {
 		{API + "/users/", loggedIn, methods{get: s.listUsers}},
 		{API + "/users/me/", loggedIn, methods{get: s.me}},
 		{API + "/users/:id/", loggedIn, methods{put: s.replaceUser, patch: s.changeUser}},
-		{API + "/rooms/", anybody, methods{get: s.listRooms, post: s.mustLogIn(s.createRoom)}},
+		{API + "/rooms/", anybody, methods{get: s.listRooms, post: s.mustLogIn(s.createRoom), otherwise: isLoggedIn}},
 		{API + "/rooms/webhooks-livekit/", anybody, methods{post: s.liveKitHook}},
 		{API + "/rooms/creation-callback/", anybody, methods{post: s.takeCallback}},
 		{API + "/rooms/:id/", anybody, methods{
 			get: s.retrieveRoom, put: s.mustLogIn(s.replaceRoom), patch: s.mustLogIn(s.changeRoom), del: s.mustLogIn(s.deleteRoom),
+			otherwise: isLoggedIn,
 		}},
 		{API + "/rooms/:id/invite/", loggedIn, methods{post: s.invite}},
 		{API + "/rooms/:id/request-entry/", anybody, methods{post: s.requestEntry}},
@@ -191,19 +194,19 @@ func (s *Server) endpoints() []endpoint {
 		{API + "/rooms/:id/update-participant/", loggedIn, methods{post: s.updateParticipant}},
 		{API + "/rooms/:id/remove-participant/", loggedIn, methods{post: s.removeParticipant}},
 		{API + "/rooms/:id/update-participant-role/", loggedIn, methods{post: s.assignRole}},
-		{API + "/rooms/:id/rename/", present, methods{post: s.renameParticipant}},
-		{API + "/rooms/:id/toggle-hand/", present, methods{post: s.toggleHand}},
-		{API + "/rooms/:id/start-subtitle/", present, methods{post: s.startSubtitle}},
-		{API + "/roomkit/join/", open, methods{post: s.joinRoomKit}},
+		{API + "/rooms/:id/rename/", present, methods{post: s.renameParticipant, otherwise: isPresent}},
+		{API + "/rooms/:id/toggle-hand/", present, methods{post: s.toggleHand, otherwise: isPresent}},
+		{API + "/rooms/:id/start-subtitle/", present, methods{post: s.startSubtitle, otherwise: isPresent}},
+		{API + "/roomkit/join/", open, methods{post: s.joinRoomKit, otherwise: s.isGateway}},
 		{API + "/diagnostics/connection/", anybody, methods{post: s.testConnection}},
 		{API + "/resource-accesses/", loggedIn, methods{get: s.listAccesses, post: s.createAccess}},
 		{API + "/resource-accesses/:id/", loggedIn, methods{
 			get: s.retrieveAccess, put: s.replaceAccess, patch: s.changeAccess, del: s.deleteAccess,
 		}},
 		{mediaAuthPath, asked, methods{get: s.authorizeMedia}},
-		{API + "/recordings/storage-hook/", open, methods{post: s.storageHook}},
-		{API + "/recordings/external-process-hook/", open, methods{post: s.processHook}},
-		{API + "/recordings/events/", open, methods{get: s.listEvents}},
+		{API + "/recordings/storage-hook/", open, methods{post: s.storageHook, otherwise: s.isStore}},
+		{API + "/recordings/external-process-hook/", open, methods{post: s.processHook, otherwise: s.isWorker}},
+		{API + "/recordings/events/", open, methods{get: s.listEvents, otherwise: s.isListener}},
 		{API + "/recordings/", loggedIn, methods{get: s.listRecordings}},
 		{API + "/recordings/:id/", loggedIn, methods{get: s.retrieveRecording, del: s.deleteRecording}},
 		{API + "/authenticate/", pages, methods{get: s.startLogin}},
