@@ -154,7 +154,16 @@ func (s *Server) logRequest(c echo.Context, x Exchange) {
 func (s *Server) guard(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		r, h := c.Request(), c.Response().Header()
-		if !s.Config.isAllowedHost(r.Host) {
+		proxied := isMediaAuth(r.URL.Path) // that answer goes to a proxy, not to a browser
+		if !proxied {
+			h["X-Frame-Options"] = deny
+			h["X-Content-Type-Options"] = nosniff
+			h["Referrer-Policy"] = sameOrigin
+			h["Cross-Origin-Opener-Policy"] = sameOrigin
+			h.Set("Vary", "origin")
+		}
+		// What is no path, as x:@evil, would be sent on as a part of our address.
+		if r.URL.Opaque != "" || !s.Config.isAllowedHost(r.Host) {
 			return fault.New(fault.Invalid, "host")
 		}
 		path := strings.TrimPrefix(r.URL.Path, "/")
@@ -166,23 +175,21 @@ func (s *Server) guard(next echo.HandlerFunc) echo.HandlerFunc {
 		} else if s.Config.RedirectToHTTPS && !heartbeat {
 			return c.Redirect(http.StatusMovedPermanently, "https://"+r.Host+r.URL.RequestURI())
 		}
-		if isMediaAuth(r.URL.Path) { // that answer goes to a proxy, not to a browser
+		if proxied {
 			return next(c)
 		}
-		h["X-Frame-Options"] = deny
-		h["X-Content-Type-Options"] = nosniff
-		h["Referrer-Policy"] = sameOrigin
-		h["Cross-Origin-Opener-Policy"] = sameOrigin
+		preflight := r.Method == http.MethodOptions && r.Header.Get("Access-Control-Request-Method") != ""
 		if origin := r.Header.Get("Origin"); origin != "" && s.corsAllowed(origin) {
 			h.Set("Access-Control-Allow-Origin", origin)
 			h.Set("Access-Control-Allow-Credentials", "true")
-			h.Add("Vary", "origin")
-			if r.Method == http.MethodOptions && r.Header.Get("Access-Control-Request-Method") != "" {
+			if preflight {
 				h.Set("Access-Control-Allow-Headers", "accept, authorization, content-type, user-agent, x-csrftoken, x-requested-with")
 				h.Set("Access-Control-Allow-Methods", "DELETE, GET, OPTIONS, PATCH, POST, PUT")
 				h.Set("Access-Control-Max-Age", "86400")
-				return c.NoContent(http.StatusOK)
 			}
+		}
+		if preflight { // answered for any path, to foreign origins without a word
+			return c.NoContent(http.StatusOK)
 		}
 		return next(c)
 	}

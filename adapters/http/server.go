@@ -3,7 +3,6 @@ package http
 import (
 	"context"
 	"log/slog"
-	"net"
 	"net/http"
 	"net/netip"
 	"regexp"
@@ -219,10 +218,10 @@ func (s *Server) endpoints() []endpoint {
 
 // isAllowedHost checks the host of a request or an URL, with or without port.
 func (c Config) isAllowedHost(host string) bool {
-	if name, _, err := net.SplitHostPort(host); err == nil {
-		host = name
+	host, ok := hostName(host)
+	if !ok {
+		return false
 	}
-	host = strings.ToLower(strings.TrimSuffix(strings.Trim(host, "[]"), "."))
 	return slices.ContainsFunc(c.AllowedHosts, func(allowed string) bool {
 		allowed = strings.ToLower(strings.Trim(allowed, "[]"))
 		return allowed == "*" || allowed == host ||
@@ -230,10 +229,27 @@ func (c Config) isAllowedHost(host string) bool {
 	})
 }
 
-// OwnHost reports whether an absolute URL with this host is one of ours.
-func (c Config) OwnHost(host string) bool {
-	return !strings.Contains(host, "@") && c.isAllowedHost(host)
+// hostName takes the port off a host, and makes it lower case. It is not ok when
+// that is no host: it becomes a part of our addresses.
+func hostName(host string) (name string, ok bool) {
+	name, port := host, ""
+	if at := strings.LastIndexByte(host, ':'); at > strings.LastIndexByte(host, ']') {
+		name, port = host[:at], host[at+1:]
+		if port == "" || strings.Trim(port, "0123456789") != "" {
+			return "", false
+		}
+	}
+	name = strings.ToLower(name)
+	if address, isAddress := strings.CutPrefix(name, "["); isAddress {
+		address, closed := strings.CutSuffix(address, "]")
+		return address, closed && strings.Contains(address, ":") && strings.Trim(address, "0123456789abcdef:.") == ""
+	}
+	name = strings.TrimSuffix(name, ".")
+	return name, name != "" && strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789.-_") == ""
 }
+
+// OwnHost reports whether an absolute URL with this host is one of ours.
+func (c Config) OwnHost(host string) bool { return c.isAllowedHost(host) }
 
 // secure reports whether the browser came by https.
 func (s *Server) secure(r *http.Request) bool {
