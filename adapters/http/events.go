@@ -34,13 +34,13 @@ func (s *Server) listEvents(c echo.Context) error {
 		return err
 	}
 	limit := eventsPage
-	if text := c.QueryParam("limit"); text != "" {
+	if text := queryParam(c, "limit"); text != "" {
 		var err error
 		if limit, err = strconv.Atoi(text); err != nil || limit < 1 || limit > maxEventsPage {
 			return fault.New(fault.Invalid, "events_limit")
 		}
 	}
-	bodies, next, err := s.Outgoing.List(c.Request().Context(), c.QueryParam("after"), limit)
+	bodies, next, err := s.Outgoing.List(c.Request().Context(), queryParam(c, "after"), limit)
 	if err != nil {
 		return err
 	}

@@ -6,6 +6,8 @@ import (
 	"net/http/httptest"
 	"testing"
 	"time"
+
+	"github.com/labstack/echo/v4"
 )
 
 func TestAllowedHosts(t *testing.T) {
@@ -98,6 +100,39 @@ func TestHeadersOfEveryAnswer(t *testing.T) {
 		if got.Get("X-Frame-Options") != "DENY" || got.Get("X-Content-Type-Options") != "nosniff" ||
 			got.Get("Referrer-Policy") != "same-origin" || got.Get("Cross-Origin-Opener-Policy") != "same-origin" || got.Values("Vary")[0] != "origin" {
 			t.Errorf("%s: %v", name, got)
+		}
+	}
+}
+
+// A query is read as Django reads it.
+func TestQuery(t *testing.T) {
+	t.Parallel()
+	for query, want := range map[string]string{
+		"":                        "",
+		"x=1":                     "",
+		"username=A;B":            "A;B",
+		"username=A;username=B":   "A;username=B",
+		"username=100%":           "100%",
+		"username=100%&x=1":       "100%",
+		"username=%zz%41%4":       "%zzA%4",
+		"username=A&username=B":   "B",
+		"username=A&username=":    "",
+		"username=A+B%2BC%3b%26D": "A B+C;&D",
+		"username=%c3%a9%ff":      "é\ufffd",
+		"user%6eame=A":            "A",
+	} {
+		e := echo.New()
+		e.Pre(plainQuery)
+		got := ""
+		e.GET("/", func(c echo.Context) error {
+			got = queryParam(c, "username")
+			return nil
+		})
+		r := httptest.NewRequest(http.MethodGet, "/", http.NoBody)
+		r.URL.RawQuery = query
+		e.ServeHTTP(httptest.NewRecorder(), r)
+		if got != want {
+			t.Errorf("%s: %q, want %q", query, got, want)
 		}
 	}
 }

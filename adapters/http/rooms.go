@@ -76,7 +76,7 @@ func (s *Server) roomBody(v rooms.View) (any, error) {
 
 func (s *Server) listRooms(c echo.Context) error {
 	fetch := func(offset, limit int) ([]rooms.View, int, error) {
-		return s.Rooms.List(c.Request().Context(), current(c), offset, limit, c.QueryParam("username"))
+		return s.Rooms.List(c.Request().Context(), current(c), offset, limit, queryParam(c, "username"))
 	}
 	c.Response().Header()["Cache-Control"] = noStore
 	return respondPage(s, c, chosenSize(c), fetch, s.roomBody)
@@ -121,7 +121,7 @@ func (s *Server) createRoom(c echo.Context) error {
 		return err
 	}
 	v, err := s.Rooms.Create(c.Request().Context(), current(c), rooms.Wish{
-		Change: change, Username: c.QueryParam("username"), Callback: callback(in),
+		Change: change, Username: queryParam(c, "username"), Callback: callback(in),
 	})
 	if err != nil {
 		return err
@@ -186,7 +186,7 @@ func (s *Server) editRoom(c echo.Context, part bool) error {
 	if err != nil {
 		return err
 	}
-	v, err := s.Rooms.Update(c.Request().Context(), current(c), held, wish, c.QueryParam("username"))
+	v, err := s.Rooms.Update(c.Request().Context(), current(c), held, wish, queryParam(c, "username"))
 	if err != nil {
 		return err
 	}
@@ -209,7 +209,7 @@ func (s *Server) retrieveRoom(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	v, err := s.Rooms.Retrieve(c.Request().Context(), current(c), id, c.QueryParam("username"))
+	v, err := s.Rooms.Retrieve(c.Request().Context(), current(c), id, queryParam(c, "username"))
 	if err != nil {
 		return err
 	}

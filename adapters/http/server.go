@@ -137,7 +137,7 @@ func (s *Server) Handler() http.Handler {
 	e := echo.New()
 	e.HideBanner, e.HidePort = true, true
 	e.HTTPErrorHandler = s.writeError
-	e.Pre(s.observe, s.guard, decodePath, s.appendSlash(e))
+	e.Pre(s.observe, s.guard, decodePath, s.appendSlash(e), plainQuery)
 	for _, ep := range s.endpoints() {
 		h := s.serve(ep)
 		e.Any(ep.path, h)
