@@ -37,6 +37,12 @@ func TestEscapedPaths(t *testing.T) {
 			}
 		}
 	}
+	if got := s.request(t, account{}, http.MethodGet, "/api/v1.0", "", nil); got.Status != http.StatusOK || !strings.Contains(string(got.Body), "/api/v1.0/rooms/") {
+		t.Errorf("the root without its slash: %d %s", got.Status, got.Body)
+	}
+	if got := s.request(t, ada, http.MethodPost, "/api/v1.0", "", nil); got.Status != http.StatusMovedPermanently || got.Header.Get("Location") != api {
+		t.Errorf("a write to the root without its slash: %d to %s", got.Status, got.Header.Get("Location"))
+	}
 	got := s.request(t, ada, http.MethodPut, api+"rooms/abc-caf%c3%a9?x=%c3", "{}", nil)
 	if to := got.Header.Get("Location"); got.Status != http.StatusMovedPermanently || to != api+"rooms/abc-caf%C3%A9/?x=%c3" {
 		t.Errorf("a write without its slash: %d to %s", got.Status, to)

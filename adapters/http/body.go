@@ -317,7 +317,7 @@ func textField(o *object, name string, maxLength int) (string, []string) {
 	case string:
 		text = v
 	case json.Number:
-		text = v.String()
+		text = pythonNumber(v)
 	case nil:
 		if ok {
 			return "", []string{"This field may not be null."}
@@ -396,7 +396,7 @@ func pythonText(v any) string {
 		}
 		return "False"
 	case json.Number:
-		return v.String()
+		return pythonNumber(v)
 	case string:
 		return v
 	}
@@ -405,6 +405,33 @@ func pythonText(v any) string {
 		return ""
 	}
 	return string(b)
+}
+
+// pythonNumber shows a number the way clients of the contract know it: a fraction
+// by as few digits as name it, with an exponent only where it is very small or
+// large.
+func pythonNumber(n json.Number) string {
+	text := n.String()
+	if !strings.ContainsAny(text, ".eE") {
+		if text == "-0" {
+			return "0"
+		}
+		return text
+	}
+	f, err := n.Float64()
+	if math.IsInf(f, 0) {
+		return strings.ToLower(strings.TrimPrefix(strconv.FormatFloat(f, 'g', -1, 64), "+"))
+	} else if err != nil {
+		return text
+	}
+	if size := math.Abs(f); size != 0 && (size < 1e-4 || size >= 1e16) {
+		return strconv.FormatFloat(f, 'e', -1, 64)
+	}
+	text = strconv.FormatFloat(f, 'f', -1, 64)
+	if !strings.Contains(text, ".") {
+		text += ".0"
+	}
+	return text
 }
 
 // isFraction reports whether a number is neither 0 nor 1 nor whole.

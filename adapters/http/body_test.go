@@ -49,6 +49,28 @@ func TestLateBody(t *testing.T) {
 	}
 }
 
+// A number that stands for a text is written as Python writes it.
+func TestNumberAsText(t *testing.T) {
+	t.Parallel()
+	for sent, want := range map[string]string{
+		"5": "5", "-7": "-7", "-0": "0", "123456789012345678901234567890": "123456789012345678901234567890",
+		"1.50": "1.5", "1e2": "100.0", "1E+2": "100.0", "0.1": "0.1", "-0.0": "-0.0", "1e-4": "0.0001", "1e-5": "1e-05", "2.5e-7": "2.5e-07",
+		"1e15": "1000000000000000.0", "1e16": "1e+16", "123456789012345678.5": "1.2345678901234568e+17", "1e400": "inf", "-1e400": "-inf",
+		"1e-400": "0.0",
+	} {
+		in, err := decodeObject([]byte(`{"name":` + sent + `}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, bad := textField(in, "name", 0); got != want || bad != nil {
+			t.Errorf("%s: %q, %v, want %q", sent, got, bad, want)
+		}
+		if got := pythonText(in.values["name"]); got != want {
+			t.Errorf("%s in an error: %q, want %q", sent, got, want)
+		}
+	}
+}
+
 // What is no text is refused, not replaced.
 func TestNoText(t *testing.T) {
 	t.Parallel()

@@ -237,7 +237,7 @@ func (s *Server) appendSlash(e *echo.Echo) echo.MiddlewareFunc {
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error {
 			u := c.Request().URL
-			if !strings.HasPrefix(u.Path, API+"/") || strings.HasSuffix(u.Path, "/") {
+			if u.Path != API && !strings.HasPrefix(u.Path, API+"/") || strings.HasSuffix(u.Path, "/") {
 				return next(c)
 			}
 			probe := e.NewContext(c.Request(), nil)
