@@ -437,7 +437,6 @@ func TestValues(t *testing.T) {
 		{"CONNECTION_TEST_ENABLED=1", func(c *Config) any { return c.FrontEnd.ConnectionTest }, true},
 		{"ROOM_TELEPHONY_PHONE_NUMBER=+33123456789", func(c *Config) any { return c.FrontEnd.Phone }, Phone{"FR", "+33 1 23 45 67 89"}},
 		{"ROOM_TELEPHONY_DEFAULT_COUNTRY=FR", func(c *Config) any { return c.FrontEnd.Phone }, Phone{}},
-		{"FILE_UPLOAD_ENABLED=1", func(c *Config) any { return c.FrontEnd.Uploads }, true},
 		{
 			"FILE_UPLOAD_RESTRICTIONS={'background_image': {'max_size': 1, 'max_count_by_user': 2, 'allowed_extensions': ['.a'], 'allowed_mimetypes': []}}",
 			func(c *Config) any { return c.FrontEnd.BackgroundImage },
@@ -571,7 +570,7 @@ func TestValues(t *testing.T) {
 		"DATABASE_URL": true, "DB_ENGINE": true, "DB_NAME": true, "DB_USER": true, "DB_PASSWORD": true, "DB_HOST": true, "DB_PORT": true,
 		"MEETD_DATABASE_POOL_SIZE": true, "AWS_S3_SIGNATURE_VERSION": true, "OIDC_PROXY": true, "RECORDING_ENABLE": true,
 		// without effect
-		"SESSION_ENGINE": true,
+		"SESSION_ENGINE": true, "FILE_UPLOAD_ENABLED": true,
 	}
 	for _, c := range cases {
 		cfg := loadVars(t, c.variable)
@@ -835,6 +834,11 @@ func TestWarnings(t *testing.T) {
 			[]string{"OIDC_OP_TOKEN_ENDPOINT, OIDC_OP_JWKS_ENDPOINT: not set, so login does not work completely; set them"},
 		},
 		{[]string{"OIDC_OP_JWKS_ENDPOINT=", "OIDC_RP_SIGN_ALGO=HS256"}, nil},
+		{[]string{"FILE_UPLOAD_ENABLED=0"}, nil},
+		{
+			[]string{"FILE_UPLOAD_ENABLED=1"},
+			[]string{"FILE_UPLOAD_ENABLED: the files API is not there yet, so the front end is told that nothing can be uploaded; turn it off"},
+		},
 		{[]string{"LIVEKIT_API_KEY="}, []string{"LIVEKIT_API_KEY: not set, so nobody can join a room; set them"}},
 		{
 			[]string{"LIVEKIT_WEBHOOK_EVENTS_FILTER_REGEX=("},

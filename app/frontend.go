@@ -30,7 +30,6 @@ type FrontEnd struct {
 	Subtitles                bool
 	ConnectionTest           bool
 	Phone                    Phone
-	Uploads                  bool
 	BackgroundImage          UploadLimits
 }
 
@@ -70,7 +69,6 @@ func loadFrontEnd(r *reader) FrontEnd {
 		Subtitles:                r.boolean("ROOM_SUBTITLE_ENABLED", false),
 		ConnectionTest:           r.boolean("CONNECTION_TEST_ENABLED", false),
 		Phone:                    loadPhone(r),
-		Uploads:                  r.boolean("FILE_UPLOAD_ENABLED", false),
 		BackgroundImage:          loadUploadLimits(r),
 	}
 	return f
@@ -98,6 +96,9 @@ func loadPhone(r *reader) Phone {
 // loadUploadLimits reads what may be uploaded as a background image. The whole
 // dict replaces the default (settings.md).
 func loadUploadLimits(r *reader) UploadLimits {
+	if r.boolean("FILE_UPLOAD_ENABLED", false) {
+		r.warnf("FILE_UPLOAD_ENABLED: the files API is not there yet, so the front end is told that nothing can be uploaded; turn it off")
+	}
 	const name = "FILE_UPLOAD_RESTRICTIONS"
 	dict := r.dict(name, Dict{{"background_image", Dict{
 		{"max_size", int64(2097152)},
@@ -158,7 +159,7 @@ func frontEndBody(c *Config) (json.RawMessage, error) {
 			{"max_duration", c.Recording.MaxDurationMillis},
 		}},
 		{"background_image", Dict{
-			{"upload_is_enabled", f.Uploads},
+			{"upload_is_enabled", false}, // there is no files API,
 			{"max_count_by_user", f.BackgroundImage.MaxCount},
 			{"max_size", f.BackgroundImage.MaxSize},
 			{"allowed_extensions", f.BackgroundImage.Extensions},

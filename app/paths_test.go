@@ -101,3 +101,27 @@ func TestWrongMethods(t *testing.T) {
 		}
 	}
 }
+
+// What there is not is switched off: that is how the front end understands it.
+func TestAbsentFeatures(t *testing.T) {
+	t.Parallel()
+	s := startService(t, map[string]string{"FILE_UPLOAD_ENABLED": "true"})
+	ada := s.login(t, "ada")
+	for _, path := range []string{
+		"files/", "files?page=1", "files/media-auth/", "files/46d1a121-2426-484d-8fb3-09b5d886f7a8/", "files/x/upload-ended/",
+		"addons/sessions/init/", "addons/sessions/poll/", "addons/sessions/exchange/",
+	} {
+		for _, as := range []account{{}, ada} {
+			for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodDelete, "PURGE"} {
+				if method != http.MethodGet && strings.Contains(path, "?") {
+					continue // a write without its slash is sent on
+				}
+				wantAnswer(t, method+" "+path, s.request(t, as, method, "/api/v1.0/"+path, "", nil), 404, `{"detail":"Not found."}`)
+			}
+		}
+	}
+	got := s.request(t, account{}, http.MethodGet, "/api/v1.0/config/", "", nil)
+	if got.Status != http.StatusOK || !strings.Contains(string(got.Body), `"upload_is_enabled":false`) {
+		t.Errorf("config: %d %s", got.Status, got.Body)
+	}
+}

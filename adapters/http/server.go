@@ -22,6 +22,7 @@ import (
 	"meetd/app/outgoing"
 	"meetd/app/recordings"
 	"meetd/app/rooms"
+	"meetd/domain/fault"
 	"meetd/ports"
 )
 
@@ -143,6 +144,10 @@ func (s *Server) Handler() http.Handler {
 		e.Any(ep.path, h)
 		e.RouteNotFound(ep.path, h) // methods that the framework does not know
 	}
+	for _, path := range absent {
+		e.Any(path, notThere)
+		e.RouteNotFound(path, notThere)
+	}
 	if s.Admin != nil {
 		s.Admin.Mount(e, s.host())
 	}
@@ -166,6 +171,12 @@ func (s *Server) Handler() http.Handler {
 	}
 	return e
 }
+
+// absent are routes of the contract whose feature there is not: they answer what
+// the Django backend answers where it is switched off, to anybody and any method.
+var absent = []string{API + "/files/", API + "/files/*", API + "/addons/sessions/*"}
+
+func notThere(echo.Context) error { return fault.New(fault.NotFound, "feature_off") }
 
 // endpoints is the one table of all API routes.
 func (s *Server) endpoints() []endpoint {
