@@ -431,7 +431,7 @@ func httpConfig(c *Config) (httpapi.Config, error) {
 			Enabled: c.Recording.StorageEventEnabled, Auth: c.Recording.StorageEventAuth, Token: c.Recording.StorageEventToken.Reveal(),
 		},
 		Events:        httpapi.HookConfig{Enabled: c.Outgoing.Token != "", Auth: true, Token: c.Outgoing.Token.Reveal()},
-		APIDocs:       c.Server.APIDocs || p.Debug,
+		APIDocs:       c.Server.APIDocs || p.Debug || p.Testing,
 		WebhookFilter: c.LiveKit.WebhookFilter, ConnectionTestTag: c.LiveKit.ConnectionTestRoomPrefix,
 	}
 	var err error
