@@ -138,3 +138,26 @@ func TestTimezones(t *testing.T) {
 		t.Error("something was stored")
 	}
 }
+
+// What Django's administration stores as a configuration, and is none, locks nobody
+// out.
+func TestConfigurationsThatAreNone(t *testing.T) {
+	t.Parallel()
+	s := startService(t, nil)
+	ada := s.login(t, "ada")
+	room := s.room(t, ada).String()
+	for _, stored := range []string{`[]`, `null`, `"x"`, `5`, `{}`} {
+		s.exec(t, `UPDATE meet_user SET default_room_configuration = $1`, stored)
+		s.exec(t, `UPDATE meet_room SET configuration = $1`, stored)
+		for path, want := range map[string]string{
+			"users/me/":           `"default_room_configuration":{}`,
+			"rooms/":              `"configuration":{}`,
+			"rooms/" + room + "/": `"configuration":{}`,
+		} {
+			got := s.request(t, ada, http.MethodGet, "/api/v1.0/"+path, "", nil)
+			if got.Status != http.StatusOK || !strings.Contains(string(got.Body), want) {
+				t.Errorf("%s with %s: %d %s", path, stored, got.Status, got.Body)
+			}
+		}
+	}
+}
