@@ -40,11 +40,21 @@ func TestSessionAtLogin(t *testing.T) {
 		t.Error("a second login kept the session or the CSRF token")
 	}
 	pending := logoutState(t, v)
+	note := func() int {
+		return s.count(t, `SELECT count(*) FROM meetd.session WHERE data::text LIKE '%told to ada%'`)
+	}
+	s.exec(t, `UPDATE meetd.session SET data = data || '{"Notes": [{"Level": "success", "Text": "told to ada"}]}'`)
+	if v.login("?returnTo=/b", "ada"); note() != 1 {
+		t.Error("what the administration tells was lost when the same person logged in again")
+	}
 	// Another person in the same browser: the provider forgets ada first.
 	v.client.Jar.SetCookies(provider, []*http.Cookie{{Name: v.providerCookie(provider), MaxAge: -1, Path: "/"}})
 	resp := v.login("?returnTo=/c", "bob")
 	if _, me := v.me(); resp.Header.Get("Location") != "/c" || !strings.Contains(me, "bob@example.org") {
 		t.Errorf("another person: to %s, then %s", resp.Header.Get("Location"), me)
+	}
+	if note() != 0 {
+		t.Error("what the administration tells is told to another person")
 	}
 	if resp, _ := v.get("/api/v1.0/logout-callback/?state=" + pending); resp.StatusCode != 400 {
 		t.Errorf("the logout of another person: %d", resp.StatusCode)

@@ -56,6 +56,10 @@ func TestUserList(t *testing.T) {
 	if got := s.request(t, asker, http.MethodGet, "/api/v1.0/users/?q=a%00b", "", nil); got.Status != 400 {
 		t.Errorf("NUL: %d %s", got.Status, got.Body)
 	}
+	// What is too long is not even looked for.
+	if l, got := ask("?q=" + strings.Repeat("%C3%A9", 1000) + "a%00"); l.Count != 0 || len(got) > 0 {
+		t.Errorf("a long search: %+v", l)
+	}
 	for i := range 40 {
 		s.login(t, fmt.Sprint("more", i))
 	}

@@ -265,7 +265,7 @@ func (s *Service) session(u *user.User, old user.Session, identity ports.Identit
 		CreatedAt: s.Now(), ExpiresAt: s.Now().Add(s.Config.SessionAge),
 	}
 	if old.User != u.ID {
-		next.Data.Logouts = nil // they are somebody else's
+		next.Data.Logouts, next.Data.Notes = nil, nil // they are somebody else's
 	}
 	next.Data.IDToken = ""
 	if s.Config.StoreIDToken {
