@@ -23,10 +23,13 @@ type Analytics struct {
 // analyticsTimeout is how long PostHog may take to answer.
 const analyticsTimeout = 5 * time.Second
 
+// maxCacheTTL is how long features of people are remembered at most.
+const maxCacheTTL = 24 * time.Hour
+
 func loadAnalytics(r *reader) Analytics {
 	const name, settings, class = "ANALYTICS_BACKEND", "ANALYTICS_BACKEND_SETTINGS", "core.analytics.posthog.PostHogAnalytics"
 	backend := r.text(name, "")
-	given := read(r, settings, KindDict, Dict{}, parseDictValue, showWithoutKeys)
+	given := read(r, settings, KindDict, Dict{}, parseHiddenDict, showWithoutKeys)
 	if backend == "" {
 		return Analytics{}
 	}
@@ -45,14 +48,18 @@ func loadAnalytics(r *reader) Analytics {
 		case "feature_flags_cache_ttl":
 			var seconds int64
 			seconds, ok = item.Value.(int64)
-			ok = ok && seconds >= 0 && seconds <= int64(24*time.Hour/time.Second)
+			ok = ok && seconds >= 0
+			if most := int64(maxCacheTTL / time.Second); seconds > most {
+				r.warnf("%s: %s is more than a day; features are looked up once a day", settings, quote(item.Key))
+				seconds = most
+			}
 			a.CacheTTL = time.Duration(seconds) * time.Second
 		case "feature_flags_cache_prefix": // the cache is in memory
 		default:
 			r.warnf("%s: %s has no effect; leave it out", settings, quote(item.Key))
 		}
 		if !ok {
-			r.faultf("%s: the value of %s cannot be used; texts stand in quotes, times are whole seconds up to a day", settings, quote(item.Key))
+			r.faultf("%s: the value of %s cannot be used; texts stand in quotes, times are whole seconds", settings, quote(item.Key))
 		}
 	}
 	if a.Key == "" {
@@ -63,6 +70,16 @@ func loadAnalytics(r *reader) Analytics {
 	}
 	r.absoluteURL(settings, a.Host, "https", "http")
 	return a
+}
+
+// parseHiddenDict is parseDictValue for a dict that holds a key: what cannot be read
+// is not shown.
+func parseHiddenDict(text string) (Dict, error) {
+	d, err := parseDictValue(text)
+	if err != nil {
+		return nil, syntaxError{"dict value", "***", "write it like {'api_key': 'phc_…'}"}
+	}
+	return d, nil
 }
 
 // showWithoutKeys shows a dict but for what may be secret in it.

@@ -383,7 +383,7 @@ func accountConfig(c *Config) accounts.Config {
 		Language:   c.Users.LanguageCode, LoginURL: orDefault(o.LoginRedirectURL, "/"), FailureURL: orDefault(o.LoginFailureURL, "/"),
 		LogoutURL: orDefault(o.LogoutRedirectURL, "/"), ReturnHosts: o.RedirectAllowedHosts, ReturnHTTPS: o.RedirectRequireHTTPS,
 		Languages: languages, Listing: c.Users.AllowUnsecureListing,
-		Marketing: c.Marketing.SignUp, CallbackRate: o.CallbackRate, FailureRate: o.FailureRate,
+		Marketing: c.Marketing.SignUp, StartRate: o.StartRate, CallbackRate: o.CallbackRate, FailureRate: o.FailureRate,
 	}
 }
 
@@ -432,7 +432,7 @@ func httpConfig(c *Config) (httpapi.Config, error) {
 			Enabled: c.Recording.StorageEventEnabled, Auth: c.Recording.StorageEventAuth, Token: c.Recording.StorageEventToken.Reveal(),
 		},
 		Events:        httpapi.HookConfig{Enabled: c.Outgoing.Token != "", Auth: true, Token: c.Outgoing.Token.Reveal()},
-		APIDocs:       c.Server.APIDocs || p.Debug,
+		APIDocs:       c.Server.APIDocs || p.Debug || p.Testing,
 		WebhookFilter: c.LiveKit.WebhookFilter, ConnectionTestTag: c.LiveKit.ConnectionTestRoomPrefix,
 	}
 	var err error

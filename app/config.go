@@ -97,8 +97,9 @@ func Load(lookup func(string) (string, bool), readFile func(string) ([]byte, err
 
 func load(lookup func(string) (string, bool), readFile func(string) ([]byte, error), podAddress func() []string) (*Config, error) {
 	r := &reader{lookup: lookup, readFile: readFile}
+	profile := loadProfile(r, podAddress)
 	c := &Config{
-		Profile:   loadProfile(r, podAddress),
+		Profile:   profile,
 		Server:    loadServer(r),
 		Session:   loadSession(r),
 		Database:  loadDatabase(r),
@@ -115,7 +116,7 @@ func load(lookup func(string) (string, bool), readFile func(string) ([]byte, err
 		Summary:   loadSummary(r),
 		Mail:      loadMail(r),
 		Outgoing:  loadOutgoing(r),
-		FrontEnd:  loadFrontEnd(r),
+		FrontEnd:  loadFrontEnd(r, profile),
 		Marketing: loadMarketing(r),
 		Analytics: loadAnalytics(r),
 		Observe:   loadObserve(r),

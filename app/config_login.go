@@ -60,6 +60,7 @@ type OIDC struct {
 	Key      *oidc.OwnKey
 	KeyFault error
 
+	StartRate    ports.Rate // logins of browsers that were not seen before, for each address
 	CallbackRate ports.Rate // answers of the provider, for each address
 	FailureRate  ports.Rate // failed logins and logout tokens, for each address
 }
@@ -101,6 +102,7 @@ func loadOIDC(r *reader) OIDC {
 		VerifiedEmail:         r.boolean("MEETD_OIDC_VERIFIED_EMAIL_ONLY", false),
 		TeamsClaim:            r.text("MEETD_OIDC_TEAMS_CLAIM", ""),
 		PendingEmail:          r.boolean("MEETD_OIDC_EMAIL_MATCHES_PENDING_ONLY", false),
+		StartRate:             r.rate("MEETD_LOGIN_START_THROTTLE_RATES", "1200/minute"),
 		CallbackRate:          r.rate("MEETD_LOGIN_CALLBACK_THROTTLE_RATES", "600/minute"),
 		FailureRate:           r.rate("MEETD_LOGIN_FAILURE_THROTTLE_RATES", "300/minute"),
 	}

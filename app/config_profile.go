@@ -16,6 +16,7 @@ type Profile struct {
 	Environment string // the same in lower case
 
 	Debug              bool
+	Testing            bool     // Test or ContinuousIntegration: what can be switched on is
 	AllowedHosts       []string // without port, leading dot = any subdomain, * = all; IPv6 in brackets
 	CSRFTrustedOrigins []string
 	CORS               CORS
@@ -56,6 +57,7 @@ func loadProfile(r *reader, podAddress func() []string) Profile {
 		SessionCookieName: "sessionid",
 	}
 	p.Environment = strings.ToLower(p.Name)
+	p.Testing = p.Name == "Test" || p.Name == "ContinuousIntegration"
 	production := slices.Contains(productionProfiles, p.Name)
 	if !production {
 		r.oneOf("DJANGO_CONFIGURATION", p.Name, slices.Concat(otherProfiles, productionProfiles)...)

@@ -136,14 +136,14 @@ func loadEventParser(r *reader) EventParser {
 	const name = "RECORDING_EVENT_PARSER_CLASS"
 	class := r.text(name, parserClasses+"MinioParser")
 	switch strings.TrimPrefix(class, parserClasses) {
-	case "MinioParser":
+	case "MinioParser", "minio":
 		return EventParserMinio
-	case "S3Parser":
+	case "S3Parser", "s3":
 		return EventParserS3
 	case "auto":
 		return EventParserAuto
 	}
-	r.oneOf(name, class, parserClasses+"MinioParser", parserClasses+"S3Parser", "auto")
+	r.oneOf(name, class, parserClasses+"MinioParser", parserClasses+"S3Parser", "minio", "s3", "auto")
 	return ""
 }
 

@@ -135,6 +135,8 @@ func TestProfiles(t *testing.T) {
 	development.CSRFTrustedOrigins = []string{"http://localhost:8072", "http://localhost:3000"}
 	development.CORS.AllowAll = true
 	development.SessionCookieName = "meet_sessionid"
+	ci := base
+	ci.Testing = true
 	production := base
 	production.AllowedHosts = []string{"meet.example", ".example.org", "10.1.2.3", "[fd00::7]"}
 	production.CSRFTrustedOrigins = []string{"https://meet.example"}
@@ -144,7 +146,7 @@ func TestProfiles(t *testing.T) {
 	production.HSTS = "max-age=60; includeSubDomains; preload"
 
 	cases := map[string]Profile{
-		"Base": base, "Build": base, "Test": base, "ContinuousIntegration": base, "Development": development,
+		"Base": base, "Build": base, "Test": ci, "ContinuousIntegration": ci, "Development": development,
 		"Production": production, "Feature": production, "Staging": production, "Sandbox": production,
 		"PreProduction": production, "Demo": production,
 	}
@@ -159,6 +161,9 @@ func TestProfiles(t *testing.T) {
 			}
 			if diff := cmp.Diff(want, c.Profile, cmpopts.EquateEmpty()); diff != "" {
 				t.Error(diff)
+			}
+			if c.FrontEnd.ConnectionTest != want.Testing || (setting(t, c, "CONNECTION_TEST_ENABLED").Value == "true") != want.Testing {
+				t.Errorf("connection tests: %t, and the table shows %v", c.FrontEnd.ConnectionTest, setting(t, c, "CONNECTION_TEST_ENABLED"))
 			}
 			for variable, value := range map[string][]string{
 				"DJANGO_ALLOWED_HOSTS":        want.AllowedHosts,
@@ -409,6 +414,7 @@ func TestValues(t *testing.T) {
 		{"MEETD_OIDC_TEAMS_CLAIM=groups", func(c *Config) any { return c.OIDC.TeamsClaim }, "groups"},
 		{"MEETD_OIDC_VERIFIED_EMAIL_ONLY=yes", func(c *Config) any { return c.OIDC.VerifiedEmail }, true},
 		{"MEETD_OIDC_EMAIL_MATCHES_PENDING_ONLY=yes", func(c *Config) any { return c.OIDC.PendingEmail }, true},
+		{"MEETD_LOGIN_START_THROTTLE_RATES=7/h", func(c *Config) any { return c.OIDC.StartRate }, ports.Rate{Count: 7, Period: time.Hour}},
 		{"MEETD_LOGIN_CALLBACK_THROTTLE_RATES=5/s", func(c *Config) any { return c.OIDC.CallbackRate }, ports.Rate{Count: 5, Period: time.Second}},
 		{"MEETD_LOGIN_FAILURE_THROTTLE_RATES=", func(c *Config) any { return c.OIDC.FailureRate }, ports.Rate{}},
 		{"OIDC_RS_PRIVATE_KEY_STR=nonsense", func(c *Config) any { return errors.Is(c.OIDC.KeyFault, oidc.ErrBadKey) }, true},
@@ -436,7 +442,6 @@ func TestValues(t *testing.T) {
 		{"CONNECTION_TEST_ENABLED=1", func(c *Config) any { return c.FrontEnd.ConnectionTest }, true},
 		{"ROOM_TELEPHONY_PHONE_NUMBER=+33123456789", func(c *Config) any { return c.FrontEnd.Phone }, Phone{"FR", "+33 1 23 45 67 89"}},
 		{"ROOM_TELEPHONY_DEFAULT_COUNTRY=FR", func(c *Config) any { return c.FrontEnd.Phone }, Phone{}},
-		{"FILE_UPLOAD_ENABLED=1", func(c *Config) any { return c.FrontEnd.Uploads }, true},
 		{
 			"FILE_UPLOAD_RESTRICTIONS={'background_image': {'max_size': 1, 'max_count_by_user': 2, 'allowed_extensions': ['.a'], 'allowed_mimetypes': []}}",
 			func(c *Config) any { return c.FrontEnd.BackgroundImage },
@@ -461,6 +466,7 @@ func TestValues(t *testing.T) {
 		{"LIVEKIT_API_SECRET=k", func(c *Config) any { return c.LiveKit.APISecret.Reveal() }, "k"},
 		{"LIVEKIT_API_URL=wss://l/p", func(c *Config) any { return c.LiveKit.APIURL }, "wss://l/p"},
 		{"LIVEKIT_VERIFY_SSL=0", func(c *Config) any { return c.LiveKit.VerifySSL }, false},
+		{"LIVEKIT_DEFAULT_SOURCES=", func(c *Config) any { return c.LiveKit.DefaultSources }, []string{}},
 		{"LIVEKIT_DEFAULT_SOURCES=microphone", func(c *Config) any { return showList(c.LiveKit.DefaultSources) }, "microphone"},
 		{"LIVEKIT_WEBHOOK_EVENTS_FILTER_REGEX=^a", func(c *Config) any { return c.LiveKit.WebhookFilter.String() }, "^a"},
 		{"LIVEKIT_WEBHOOK_EVENTS_FILTER_REGEX=", func(c *Config) any { return c.LiveKit.WebhookFilter == nil }, true},
@@ -537,6 +543,8 @@ func TestValues(t *testing.T) {
 		{"RECORDING_WORKER_CLASSES=", func(c *Config) any { return len(c.Recording.Workers) }, 0},
 		{"RECORDING_EVENT_PARSER_CLASS=core.recording.event.parsers.S3Parser", func(c *Config) any { return c.Recording.EventParser }, EventParserS3},
 		{"RECORDING_EVENT_PARSER_CLASS=auto", func(c *Config) any { return c.Recording.EventParser }, EventParserAuto},
+		{"RECORDING_EVENT_PARSER_CLASS=minio", func(c *Config) any { return c.Recording.EventParser }, EventParserMinio},
+		{"RECORDING_EVENT_PARSER_CLASS=s3", func(c *Config) any { return c.Recording.EventParser }, EventParserS3},
 		{"RECORDING_EVENT_PARSER_CLASS=MinioParser", func(c *Config) any { return c.Recording.EventParser }, EventParserMinio},
 		{"RECORDING_STORAGE_EVENT_ENABLE=1", func(c *Config) any { return c.Recording.StorageEventEnabled }, true},
 		{"RECORDING_ENABLE_STORAGE_EVENT_AUTH=0", func(c *Config) any { return c.Recording.StorageEventAuth }, false},
@@ -570,7 +578,7 @@ func TestValues(t *testing.T) {
 		"DATABASE_URL": true, "DB_ENGINE": true, "DB_NAME": true, "DB_USER": true, "DB_PASSWORD": true, "DB_HOST": true, "DB_PORT": true,
 		"MEETD_DATABASE_POOL_SIZE": true, "AWS_S3_SIGNATURE_VERSION": true, "OIDC_PROXY": true, "RECORDING_ENABLE": true,
 		// without effect
-		"SESSION_ENGINE": true,
+		"SESSION_ENGINE": true, "FILE_UPLOAD_ENABLED": true,
 	}
 	for _, c := range cases {
 		cfg := loadVars(t, c.variable)
@@ -667,7 +675,7 @@ func TestFaults(t *testing.T) {
 		{[]string{"RECORDING_WORKER_CLASSES={'a': 'my.Worker'}"}, worker},
 		{[]string{"RECORDING_WORKER_CLASSES={'a': 1}"}, worker},
 		{[]string{"RECORDING_WORKER_CLASSES={'a'}"}, "RECORDING_WORKER_CLASSES: Cannot interpret dict value '{'a'}'; character 2: a key without a value; sets are not accepted; write it like {'key': 'value'}"},
-		{[]string{"RECORDING_EVENT_PARSER_CLASS=GcsParser"}, "RECORDING_EVENT_PARSER_CLASS: 'GcsParser' is unknown; use one of core.recording.event.parsers.MinioParser, core.recording.event.parsers.S3Parser, auto"},
+		{[]string{"RECORDING_EVENT_PARSER_CLASS=GcsParser"}, "RECORDING_EVENT_PARSER_CLASS: 'GcsParser' is unknown; use one of core.recording.event.parsers.MinioParser, core.recording.event.parsers.S3Parser, minio, s3, auto"},
 		{[]string{"RECORDING_ENCODING_KEY_FRAME_INTERVAL_S=nan"}, "RECORDING_ENCODING_KEY_FRAME_INTERVAL_S: NaN is out of range; use 0 to 3600 seconds"},
 		{[]string{"RECORDING_ENCODING_KEY_FRAME_INTERVAL_S=-1"}, "RECORDING_ENCODING_KEY_FRAME_INTERVAL_S: -1 is out of range; use 0 to 3600 seconds"},
 		{[]string{"RECORDING_ENCODING_KEY_FRAME_INTERVAL_S=inf"}, "RECORDING_ENCODING_KEY_FRAME_INTERVAL_S: +Inf is out of range; use 0 to 3600 seconds"},
@@ -737,7 +745,15 @@ func TestFaults(t *testing.T) {
 		{[]string{posthog, "ANALYTICS_BACKEND_SETTINGS={'api_key': 'k', 'host': ''}"}, "ANALYTICS_BACKEND_SETTINGS: 'host' is empty; set it or leave it out"},
 		{
 			[]string{posthog, "ANALYTICS_BACKEND_SETTINGS={'api_key': 'k', 'feature_flags_cache_ttl': 1.5}"},
-			"ANALYTICS_BACKEND_SETTINGS: the value of 'feature_flags_cache_ttl' cannot be used; texts stand in quotes, times are whole seconds up to a day",
+			"ANALYTICS_BACKEND_SETTINGS: the value of 'feature_flags_cache_ttl' cannot be used; texts stand in quotes, times are whole seconds",
+		},
+		{
+			[]string{"ANALYTICS_BACKEND_SETTINGS={'api_key': 'phc_sentinel"},
+			"ANALYTICS_BACKEND_SETTINGS: Cannot interpret dict value '***'; write it like {'api_key': 'phc_…'}",
+		},
+		{
+			[]string{"FRONTEND_IDLE_DISCONNECT_WARNING_DELAY=-5"},
+			"FRONTEND_IDLE_DISCONNECT_WARNING_DELAY: Cannot interpret value '-5'; use a whole number from 0 to 2147483647",
 		},
 		{[]string{"RECORDING_ENABLE=1"}, fmt.Sprintf(recording, "LIVEKIT_API_URL, LIVEKIT_API_KEY, LIVEKIT_API_SECRET, AWS_S3_ENDPOINT_URL")},
 		{
@@ -834,6 +850,20 @@ func TestWarnings(t *testing.T) {
 			[]string{"OIDC_OP_TOKEN_ENDPOINT, OIDC_OP_JWKS_ENDPOINT: not set, so login does not work completely; set them"},
 		},
 		{[]string{"OIDC_OP_JWKS_ENDPOINT=", "OIDC_RP_SIGN_ALGO=HS256"}, nil},
+		{[]string{"DJANGO_EMAIL_FROM="}, []string{"DJANGO_EMAIL_FROM: it is empty, so no mail can be sent; write it as name@host or Name <name@host>"}},
+		{
+			[]string{"DJANGO_EMAIL_APP_BASE_URL=meet.example.org"},
+			[]string{"DJANGO_EMAIL_APP_BASE_URL: 'meet.example.org' is not a complete URL, so nobody can click the links of invitations; write it as https://host"},
+		},
+		{
+			[]string{"ANALYTICS_BACKEND=core.analytics.posthog.PostHogAnalytics", "ANALYTICS_BACKEND_SETTINGS={'api_key': 'k', 'feature_flags_cache_ttl': 99999999999}"},
+			[]string{"ANALYTICS_BACKEND_SETTINGS: 'feature_flags_cache_ttl' is more than a day; features are looked up once a day"},
+		},
+		{[]string{"FILE_UPLOAD_ENABLED=0"}, nil},
+		{
+			[]string{"FILE_UPLOAD_ENABLED=1"},
+			[]string{"FILE_UPLOAD_ENABLED: the files API is not there yet, so the front end is told that nothing can be uploaded; turn it off"},
+		},
 		{[]string{"LIVEKIT_API_KEY="}, []string{"LIVEKIT_API_KEY: not set, so nobody can join a room; set them"}},
 		{
 			[]string{"LIVEKIT_WEBHOOK_EVENTS_FILTER_REGEX=("},

@@ -10,6 +10,7 @@ import (
 	"math"
 	"net/url"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -137,6 +138,15 @@ func (r *reader) text(name, def string) string {
 	return read(r, name, KindText, def, same, redactURL)
 }
 
+// forcedOn reads B, which the profile may force on.
+func (r *reader) forcedOn(name string, forced bool) bool {
+	given := r.boolean(name, false)
+	if forced {
+		r.override("true")
+	}
+	return given || forced
+}
+
 // boolean reads B.
 func (r *reader) boolean(name string, def bool) bool {
 	return read(r, name, KindBoolean, def, parseBoolean, strconv.FormatBool)
@@ -147,10 +157,19 @@ func (r *reader) integer(name string, def int) int {
 	return read(r, name, KindInteger, def, parseInteger, strconv.Itoa)
 }
 
+// optionalUnsigned reads U without a default: nil if the variable is not set.
+func (r *reader) optionalUnsigned(name string) *int {
+	return r.optional(name, KindUnsigned, parseUnsigned)
+}
+
 // optionalInteger reads I without a default: nil if the variable is not set.
 func (r *reader) optionalInteger(name string) *int {
+	return r.optional(name, KindInteger, parseInteger)
+}
+
+func (r *reader) optional(name string, kind Kind, number func(string) (int, error)) *int {
 	parse := func(s string) (*int, error) {
-		n, err := parseInteger(s)
+		n, err := number(s)
 		return &n, err
 	}
 	show := func(n *int) string {
@@ -159,7 +178,7 @@ func (r *reader) optionalInteger(name string) *int {
 		}
 		return strconv.Itoa(*n)
 	}
-	return read(r, name, KindInteger, nil, parse, show)
+	return read(r, name, kind, nil, parse, show)
 }
 
 // optionalText tells a variable that is empty from one that is not there.
@@ -285,18 +304,16 @@ func (r *reader) oneOf(name, value string, allowed ...string) {
 // absoluteURL refuses a value that is neither empty nor a URL with a host and
 // one of the schemes.
 func (r *reader) absoluteURL(name, value string, schemes ...string) {
-	if value == "" {
+	if value == "" || isURL(value, schemes...) {
 		return
 	}
-	u, err := url.Parse(value)
-	if err == nil && u.Hostname() != "" {
-		for _, s := range schemes {
-			if u.Scheme == s {
-				return
-			}
-		}
-	}
 	r.faultf("%s: %s is not a complete URL; write it as %s://host", name, quote(redactURL(value)), strings.Join(schemes, ":// or "))
+}
+
+// isURL reports whether a value is a URL with a host and one of the schemes.
+func isURL(value string, schemes ...string) bool {
+	u, err := url.Parse(value)
+	return err == nil && u.Hostname() != "" && slices.Contains(schemes, u.Scheme)
 }
 
 // syntaxError says that a value is not written as its kind demands.
@@ -376,7 +393,7 @@ func parseDictValue(text string) (Dict, error) {
 
 // splitList cuts text at sep, trims the items and drops empty ones.
 func splitList(text, sep string) []string {
-	var items []string
+	items := []string{}
 	for item := range strings.SplitSeq(text, sep) {
 		if item = strip(item); item != "" {
 			items = append(items, item)

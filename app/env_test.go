@@ -159,8 +159,8 @@ func TestFloat(t *testing.T) {
 func TestListAndTuples(t *testing.T) {
 	t.Parallel()
 	lists := map[string][]string{
-		"":                  nil,
-		" , ,":              nil,
+		"":                  {},
+		" , ,":              {},
 		"a":                 {"a"},
 		" a , b c,,d\n":     {"a", "b c", "d"},
 		`["https://x"]`:     {`["https://x"]`},

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 
@@ -30,7 +31,6 @@ type FrontEnd struct {
 	Subtitles                bool
 	ConnectionTest           bool
 	Phone                    Phone
-	Uploads                  bool
 	BackgroundImage          UploadLimits
 }
 
@@ -48,14 +48,14 @@ type UploadLimits struct {
 	MIMETypes  []string
 }
 
-func loadFrontEnd(r *reader) FrontEnd {
+func loadFrontEnd(r *reader, p Profile) FrontEnd {
 	f := FrontEnd{
 		CustomCSS:                r.optionalText("FRONTEND_CUSTOM_CSS_URL"),
 		Analytics:                r.dict("FRONTEND_ANALYTICS", Dict{}),
 		Support:                  r.dict("FRONTEND_SUPPORT", Dict{}),
 		SilenceLiveKitLogs:       r.boolean("FRONTEND_SILENCE_LIVEKIT_DEBUG", false),
 		SilentLogin:              r.boolean("FRONTEND_IS_SILENT_LOGIN_ENABLED", true),
-		IdleWarningDelay:         r.optionalInteger("FRONTEND_IDLE_DISCONNECT_WARNING_DELAY"),
+		IdleWarningDelay:         r.optionalUnsigned("FRONTEND_IDLE_DISCONNECT_WARNING_DELAY"),
 		Feedback:                 r.dict("FRONTEND_FEEDBACK", Dict{}),
 		Documentation:            r.optionalText("FRONTEND_DOCUMENTATION_URL"),
 		ExternalHome:             r.optionalText("FRONTEND_EXTERNAL_HOME_URL"),
@@ -68,9 +68,8 @@ func loadFrontEnd(r *reader) FrontEnd {
 		ForceWSS:                 r.boolean("LIVEKIT_FORCE_WSS_PROTOCOL", false),
 		FirefoxProxyWorkaround:   r.boolean("LIVEKIT_ENABLE_FIREFOX_PROXY_WORKAROUND", false),
 		Subtitles:                r.boolean("ROOM_SUBTITLE_ENABLED", false),
-		ConnectionTest:           r.boolean("CONNECTION_TEST_ENABLED", false),
+		ConnectionTest:           r.forcedOn("CONNECTION_TEST_ENABLED", p.Testing),
 		Phone:                    loadPhone(r),
-		Uploads:                  r.boolean("FILE_UPLOAD_ENABLED", false),
 		BackgroundImage:          loadUploadLimits(r),
 	}
 	return f
@@ -98,6 +97,9 @@ func loadPhone(r *reader) Phone {
 // loadUploadLimits reads what may be uploaded as a background image. The whole
 // dict replaces the default (settings.md).
 func loadUploadLimits(r *reader) UploadLimits {
+	if r.boolean("FILE_UPLOAD_ENABLED", false) {
+		r.warnf("FILE_UPLOAD_ENABLED: the files API is not there yet, so the front end is told that nothing can be uploaded; turn it off")
+	}
 	const name = "FILE_UPLOAD_RESTRICTIONS"
 	dict := r.dict(name, Dict{{"background_image", Dict{
 		{"max_size", int64(2097152)},
@@ -149,7 +151,10 @@ func frontEndBody(c *Config) (json.RawMessage, error) {
 		liveKitURL = &c.LiveKit.APIURL
 	}
 	f := c.FrontEnd
-	body, err := json.Marshal(Dict{
+	var b bytes.Buffer
+	out := json.NewEncoder(&b)
+	out.SetEscapeHTML(false) // as every answer
+	err := out.Encode(Dict{
 		{"LANGUAGE_CODE", c.Users.LanguageCode},
 		{"recording", Dict{
 			{"is_enabled", c.Recording.Enabled},
@@ -158,7 +163,7 @@ func frontEndBody(c *Config) (json.RawMessage, error) {
 			{"max_duration", c.Recording.MaxDurationMillis},
 		}},
 		{"background_image", Dict{
-			{"upload_is_enabled", f.Uploads},
+			{"upload_is_enabled", false}, // there is no files API,
 			{"max_count_by_user", f.BackgroundImage.MaxCount},
 			{"max_size", f.BackgroundImage.MaxSize},
 			{"allowed_extensions", f.BackgroundImage.Extensions},
@@ -194,5 +199,5 @@ func frontEndBody(c *Config) (json.RawMessage, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the configuration of the front end: %w", err)
 	}
-	return body, nil
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
 }

@@ -55,10 +55,14 @@ func loadMail(r *reader) Mail {
 	if m.Port > 65535 {
 		r.faultf("DJANGO_EMAIL_PORT: %d is not a port; use a number from 1 to 65535", m.Port)
 	}
-	if _, err := netmail.ParseAddress(m.From); err != nil {
+	if _, err := netmail.ParseAddress(m.From); m.From == "" {
+		r.warnf("DJANGO_EMAIL_FROM: it is empty, so no mail can be sent; write it as name@host or Name <name@host>")
+	} else if err != nil {
 		r.faultf("DJANGO_EMAIL_FROM: %s is not an address; write it as name@host or Name <name@host>", quote(m.From))
 	}
-	r.absoluteURL("DJANGO_EMAIL_APP_BASE_URL", m.BaseURL, "https", "http")
+	if m.BaseURL != "" && !isURL(m.BaseURL, "https", "http") {
+		r.warnf("DJANGO_EMAIL_APP_BASE_URL: %s is not a complete URL, so nobody can click the links of invitations; write it as https://host", quote(redactURL(m.BaseURL)))
+	}
 	return m
 }
 

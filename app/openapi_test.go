@@ -278,3 +278,16 @@ func TestDescriptionIsHeld(t *testing.T) {
 		t.Error("a header that must be there is missed")
 	}
 }
+
+// The profiles of tests describe the API, and have what can be switched on.
+func TestTestProfile(t *testing.T) {
+	t.Parallel()
+	s := startService(t, map[string]string{"DJANGO_CONFIGURATION": "Test", "DJANGO_ALLOWED_HOSTS": "*"})
+	if got := s.request(t, account{}, http.MethodGet, "/api/v1.0/swagger.json", "", nil); got.Status != http.StatusOK {
+		t.Errorf("swagger: %d", got.Status)
+	}
+	got := s.request(t, account{}, http.MethodGet, "/api/v1.0/config/", "", nil)
+	if !strings.Contains(string(got.Body), `"connection_test_enabled":true`) {
+		t.Errorf("config: %s", got.Body)
+	}
+}

@@ -26,22 +26,20 @@ type DictItem struct {
 // MarshalJSON writes the dict as an object, keeping the order of its keys.
 func (d Dict) MarshalJSON() ([]byte, error) {
 	var b bytes.Buffer
+	out := json.NewEncoder(&b)
+	out.SetEscapeHTML(false) // whether that is wanted is decided by who asks for the whole
 	b.WriteByte('{')
 	for i, item := range d {
 		if i > 0 {
 			b.WriteByte(',')
 		}
-		key, err := json.Marshal(item.Key)
-		if err != nil {
+		if err := out.Encode(item.Key); err != nil {
 			return nil, fmt.Errorf("write key: %w", err)
 		}
-		value, err := json.Marshal(item.Value)
-		if err != nil {
-			return nil, fmt.Errorf("write value of %s: %w", key, err)
-		}
-		b.Write(key)
 		b.WriteByte(':')
-		b.Write(value)
+		if err := out.Encode(item.Value); err != nil {
+			return nil, fmt.Errorf("write value of %s: %w", item.Key, err)
+		}
 	}
 	b.WriteByte('}')
 	return b.Bytes(), nil

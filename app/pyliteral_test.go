@@ -1,6 +1,7 @@
 package app
 
 import (
+	"bytes"
 	"encoding/json"
 	"reflect"
 	"strings"
@@ -173,4 +174,19 @@ func FuzzParseDict(f *testing.F) {
 			t.Fatalf("%q became %s, %v", text, b, err)
 		}
 	})
+}
+
+// What the front end is told is JSON, not HTML.
+func TestFrontEndIsNotEscaped(t *testing.T) {
+	t.Parallel()
+	c := loadVars(t, "FRONTEND_EXTERNAL_HOME_URL=https://h/?a=1&b=<2>", "FRONTEND_SUPPORT={'x&y': '<&>'}", "LIVEKIT_DEFAULT_SOURCES=")
+	body, err := frontEndBody(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{`"https://h/?a=1&b=<2>"`, `{"x&y":"<&>"}`, `"default_sources":[]`} {
+		if !bytes.Contains(body, []byte(want)) {
+			t.Errorf("%s is not in %s", want, body)
+		}
+	}
 }

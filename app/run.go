@@ -17,6 +17,10 @@ const (
 	grace = 20 * time.Second
 	// flushGrace is how long it may take after that to tell those who watch.
 	flushGrace = 5 * time.Second
+	// requestPatience is how long a request may take to come, with its body. A
+	// client that sends a byte a minute would keep its connection otherwise. What
+	// is done with the request after it came has no part in it.
+	requestPatience = 30 * time.Second
 	// maxHeader bounds the headers of a request, in bytes.
 	maxHeader = 64 << 10
 )
@@ -24,12 +28,7 @@ const (
 // Run serves on l and works on jobs until ctx is over; then it lets what is
 // under way end. It closes l.
 func (a *App) Run(ctx context.Context, l net.Listener) error {
-	server := &http.Server{
-		Handler:           a.Handler,
-		ReadHeaderTimeout: 10 * time.Second,
-		IdleTimeout:       2 * time.Minute,
-		MaxHeaderBytes:    maxHeader,
-	}
+	server := newServer(a.Handler, a.log)
 	failed := make(chan error, 1)
 	go func() { failed <- server.Serve(l) }()
 	watch, err := a.observers.listen(ctx, a.log)
@@ -58,6 +57,18 @@ func (a *App) Run(ctx context.Context, l net.Listener) error {
 	a.settle(context.WithoutCancel(ctx))
 	defer a.tell(ctx)
 	return errors.Join(serveErr, a.queue.Stop(stop))
+}
+
+// newServer is patient with clients, within bounds.
+func newServer(h http.Handler, log *slog.Logger) *http.Server {
+	return &http.Server{
+		Handler:           h,
+		ReadHeaderTimeout: 10 * time.Second,
+		ReadTimeout:       requestPatience,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    maxHeader,
+		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
+	}
 }
 
 // tell has those told who watch, for a short time: what they miss harms nobody.

@@ -40,11 +40,21 @@ func TestSessionAtLogin(t *testing.T) {
 		t.Error("a second login kept the session or the CSRF token")
 	}
 	pending := logoutState(t, v)
+	note := func() int {
+		return s.count(t, `SELECT count(*) FROM meetd.session WHERE data::text LIKE '%told to ada%'`)
+	}
+	s.exec(t, `UPDATE meetd.session SET data = data || '{"Notes": [{"Level": "success", "Text": "told to ada"}]}'`)
+	if v.login("?returnTo=/b", "ada"); note() != 1 {
+		t.Error("what the administration tells was lost when the same person logged in again")
+	}
 	// Another person in the same browser: the provider forgets ada first.
 	v.client.Jar.SetCookies(provider, []*http.Cookie{{Name: v.providerCookie(provider), MaxAge: -1, Path: "/"}})
 	resp := v.login("?returnTo=/c", "bob")
 	if _, me := v.me(); resp.Header.Get("Location") != "/c" || !strings.Contains(me, "bob@example.org") {
 		t.Errorf("another person: to %s, then %s", resp.Header.Get("Location"), me)
+	}
+	if note() != 0 {
+		t.Error("what the administration tells is told to another person")
 	}
 	if resp, _ := v.get("/api/v1.0/logout-callback/?state=" + pending); resp.StatusCode != 400 {
 		t.Errorf("the logout of another person: %d", resp.StatusCode)
@@ -421,6 +431,14 @@ func TestFailuresAreThrottled(t *testing.T) {
 			t.Errorf("callback %d: %d, want %d", i, resp.StatusCode, want)
 		}
 	}
+	// Guests whom the provider does not know are no load, however many.
+	for range 4 {
+		v := busy.visitor(t)
+		state, _ := v.start("?silent=true&returnTo=/room")
+		if resp, _ := v.get("/api/v1.0/callback/?error=login_required&state=" + state); resp.StatusCode != 302 || resp.Header.Get("Location") != "/room" {
+			t.Errorf("a guest: %d to %s", resp.StatusCode, resp.Header.Get("Location"))
+		}
+	}
 }
 
 // What is written down about logins.
@@ -435,6 +453,11 @@ func TestLoginTrail(t *testing.T) {
 	s.visitor(t).login("", "eve")
 	s.visitor(t).login("", "off")
 	state, _ := v.start("")
+	stranger := s.visitor(t)
+	stranger.start("")
+	if resp, _ := stranger.get("/api/v1.0/callback/?code=x&state=made-up"); resp.StatusCode != 400 {
+		t.Errorf("a made-up state: %d", resp.StatusCode)
+	}
 	v.get("/api/v1.0/callback/?error=access_denied&state=" + state)
 	want := []string{
 		"logged_in by sub-ada about sub-ada",

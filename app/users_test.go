@@ -56,6 +56,10 @@ func TestUserList(t *testing.T) {
 	if got := s.request(t, asker, http.MethodGet, "/api/v1.0/users/?q=a%00b", "", nil); got.Status != 400 {
 		t.Errorf("NUL: %d %s", got.Status, got.Body)
 	}
+	// What is too long is not even looked for.
+	if l, got := ask("?q=" + strings.Repeat("%C3%A9", 1000) + "a%00"); l.Count != 0 || len(got) > 0 {
+		t.Errorf("a long search: %+v", l)
+	}
 	for i := range 40 {
 		s.login(t, fmt.Sprint("more", i))
 	}
@@ -136,5 +140,28 @@ func TestTimezones(t *testing.T) {
 	}
 	if s.dump(t) != before {
 		t.Error("something was stored")
+	}
+}
+
+// What Django's administration stores as a configuration, and is none, locks nobody
+// out.
+func TestConfigurationsThatAreNone(t *testing.T) {
+	t.Parallel()
+	s := startService(t, nil)
+	ada := s.login(t, "ada")
+	room := s.room(t, ada).String()
+	for _, stored := range []string{`[]`, `null`, `"x"`, `5`, `{}`} {
+		s.exec(t, `UPDATE meet_user SET default_room_configuration = $1`, stored)
+		s.exec(t, `UPDATE meet_room SET configuration = $1`, stored)
+		for path, want := range map[string]string{
+			"users/me/":           `"default_room_configuration":{}`,
+			"rooms/":              `"configuration":{}`,
+			"rooms/" + room + "/": `"configuration":{}`,
+		} {
+			got := s.request(t, ada, http.MethodGet, "/api/v1.0/"+path, "", nil)
+			if got.Status != http.StatusOK || !strings.Contains(string(got.Body), want) {
+				t.Errorf("%s with %s: %d %s", path, stored, got.Status, got.Body)
+			}
+		}
 	}
 }

@@ -87,7 +87,7 @@ type Staff interface {
 type SessionKey [32]byte
 
 // Sessions keeps sessions.
-type Sessions interface {
+type Sessions interface { //nolint:interfacebloat // one repository for one aggregate
 	// Create stores a new session.
 	Create(ctx context.Context, key SessionKey, s user.Session) error
 	// Get returns fault.NotFound when there is none or it is over at now.
@@ -98,6 +98,9 @@ type Sessions interface {
 	// Update locks the session, applies fn to its data and stores it. On fn's
 	// error nothing is stored. fault.NotFound as in Get.
 	Update(ctx context.Context, key SessionKey, now time.Time, fn func(*user.SessionData) error) (user.Session, error)
+	// Extend puts off the end of a session that nobody is logged in to; any other
+	// stays as it is.
+	Extend(ctx context.Context, key SessionKey, until time.Time) error
 	// Delete forgets the session; one that is not there is no error.
 	Delete(ctx context.Context, key SessionKey) error
 	// EndByUser forgets all sessions of an account and tells how many.

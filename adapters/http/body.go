@@ -10,9 +10,11 @@ import (
 	"math"
 	"mime"
 	"net/http"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf16"
 	"unicode/utf8"
 
 	"github.com/labstack/echo/v4"
@@ -70,9 +72,12 @@ func readAll(c echo.Context, limit int64) ([]byte, error) {
 	r := c.Request()
 	body, err := io.ReadAll(http.MaxBytesReader(c.Response(), r.Body, limit))
 	var tooLarge *http.MaxBytesError
-	if errors.As(err, &tooLarge) {
+	switch {
+	case errors.As(err, &tooLarge):
 		return nil, fault.About(fault.Invalid, "body_too_large", strconv.FormatInt(limit, 10))
-	} else if err != nil {
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return nil, fault.Wrap(fault.Invalid, "body_late", err)
+	case err != nil:
 		return nil, fault.Wrap(fault.Invalid, "body", err)
 	}
 	return body, nil
@@ -142,9 +147,16 @@ func decodeAny(body []byte) (any, error) {
 	if !json.Valid(body) {
 		return nil, fault.About(fault.Invalid, "body_json", jsonFault(body))
 	}
-	dec := json.NewDecoder(bytes.NewReader(body))
-	dec.UseNumber()
-	value, err := decodeValue(dec)
+	// What is no text would be replaced, and something else stored than was sent.
+	if !utf8.Valid(body) {
+		return nil, fault.About(fault.Invalid, "body_json", "not UTF-8")
+	}
+	if halfCharacter(body) {
+		return nil, fault.About(fault.Invalid, "body_json", "half of a surrogate pair")
+	}
+	d := decoder{json.NewDecoder(bytes.NewReader(body)), maxValues}
+	d.UseNumber()
+	value, err := d.value()
 	if err != nil {
 		return nil, fault.About(fault.Invalid, "body_json", err.Error())
 	}
@@ -178,47 +190,102 @@ func jsonFault(body []byte) string {
 	return "not JSON"
 }
 
-func decodeValue(dec *json.Decoder) (any, error) {
-	t, err := dec.Token()
+// halfCharacter reports whether a valid JSON text has an escape for half of a
+// character, as \ud800 without the other half.
+func halfCharacter(text []byte) bool {
+	for {
+		at := bytes.IndexByte(text, '\\')
+		if at < 0 {
+			return false
+		}
+		first := escape(text[at:])
+		if first < 0 {
+			text = text[at+2:]
+			continue
+		}
+		text = text[at+6:]
+		if !utf16.IsSurrogate(first) {
+			continue
+		}
+		if utf16.DecodeRune(first, escape(text)) == utf8.RuneError {
+			return true
+		}
+		text = text[6:]
+	}
+}
+
+// escape reads the \uXXXX that a text begins with; negative when it does not.
+func escape(text []byte) rune {
+	if len(text) < 6 || text[0] != '\\' || text[1] != 'u' {
+		return -1
+	}
+	r, err := strconv.ParseUint(string(text[2:6]), 16, 16)
+	if err != nil {
+		return -1
+	}
+	return rune(r)
+}
+
+// maxValues bounds what a body may hold: objects, lists, texts, numbers and names
+// of fields together. Small ones take fifty times their size in memory.
+const maxValues = 10000
+
+// decoder reads no more values than are left.
+type decoder struct {
+	*json.Decoder
+	left int
+}
+
+func (d *decoder) token() (json.Token, error) {
+	if d.left--; d.left < 0 {
+		return nil, fmt.Errorf("more than %d values", maxValues)
+	}
+	t, err := d.Token()
 	if err != nil {
 		return nil, fmt.Errorf("decode: %w", err)
+	}
+	return t, nil
+}
+
+// end reads what closes an object or a list.
+func (d *decoder) end() error {
+	d.left++ // it is no value
+	_, err := d.token()
+	return err
+}
+
+func (d *decoder) value() (any, error) {
+	t, err := d.token()
+	if err != nil {
+		return nil, err
 	}
 	switch t {
 	case json.Delim('{'):
 		o := &object{values: map[string]any{}}
-		for dec.More() {
-			key, err := dec.Token()
+		for d.More() {
+			key, err := d.token()
 			if err != nil {
-				return nil, fmt.Errorf("decode: %w", err)
+				return nil, err
 			}
-			value, err := decodeValue(dec)
+			value, err := d.value()
 			if err != nil {
 				return nil, err
 			}
 			o.set(key.(string), value) //nolint:forcetypeassert // keys of JSON objects are strings
 		}
-		_, err := dec.Token()
-		return o, wrapDecode(err)
+		return o, d.end()
 	case json.Delim('['):
 		list := []any{}
-		for dec.More() {
-			value, err := decodeValue(dec)
+		for d.More() {
+			value, err := d.value()
 			if err != nil {
 				return nil, err
 			}
 			list = append(list, value)
 		}
-		_, err := dec.Token()
-		return list, wrapDecode(err)
+		return list, d.end()
 	}
 	return t, nil
-}
-
-func wrapDecode(err error) error {
-	if err != nil {
-		return fmt.Errorf("decode: %w", err)
-	}
-	return nil
 }
 
 // pythonType names the type the way clients of the contract know it.
@@ -250,7 +317,7 @@ func textField(o *object, name string, maxLength int) (string, []string) {
 	case string:
 		text = v
 	case json.Number:
-		text = v.String()
+		text = pythonNumber(v)
 	case nil:
 		if ok {
 			return "", []string{"This field may not be null."}
@@ -329,7 +396,7 @@ func pythonText(v any) string {
 		}
 		return "False"
 	case json.Number:
-		return v.String()
+		return pythonNumber(v)
 	case string:
 		return v
 	}
@@ -338,6 +405,33 @@ func pythonText(v any) string {
 		return ""
 	}
 	return string(b)
+}
+
+// pythonNumber shows a number the way clients of the contract know it: a fraction
+// by as few digits as name it, with an exponent only where it is very small or
+// large.
+func pythonNumber(n json.Number) string {
+	text := n.String()
+	if !strings.ContainsAny(text, ".eE") {
+		if text == "-0" {
+			return "0"
+		}
+		return text
+	}
+	f, err := n.Float64()
+	if math.IsInf(f, 0) {
+		return strings.ToLower(strings.TrimPrefix(strconv.FormatFloat(f, 'g', -1, 64), "+"))
+	} else if err != nil {
+		return text
+	}
+	if size := math.Abs(f); size != 0 && (size < 1e-4 || size >= 1e16) {
+		return strconv.FormatFloat(f, 'e', -1, 64)
+	}
+	text = strconv.FormatFloat(f, 'f', -1, 64)
+	if !strings.Contains(text, ".") {
+		text += ".0"
+	}
+	return text
 }
 
 // isFraction reports whether a number is neither 0 nor 1 nor whole.

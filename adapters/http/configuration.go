@@ -47,6 +47,24 @@ func leaves(v any) any {
 	return pythonText(v)
 }
 
+const (
+	// maxErrors bounds what is said about one configuration.
+	maxErrors = 100
+	// maxSources bounds a list of sources, of which there are four.
+	maxSources = 100
+)
+
+// unknownKeys are the errors about keys that are not known, as many as errs
+// leaves room for.
+func unknownKeys(errs []structuredError, o *object, known ...string) []structuredError {
+	for _, key := range o.keys {
+		if len(errs) < maxErrors && !slices.Contains(known, key) {
+			errs = append(errs, structured("extra_forbidden", "Extra inputs are not permitted", o.values[key], key))
+		}
+	}
+	return errs
+}
+
 const expectedSources = "'camera', 'microphone', 'screen_share' or 'screen_share_audio'"
 
 // configurationField reads a room configuration, which is kept exactly as sent
@@ -75,12 +93,7 @@ func configurationField(o *object, name string) (room.Configuration, any) {
 			conf.set("everyone_can_mute", plainBit(v))
 		}
 	}
-	for _, key := range conf.keys {
-		if key != "can_publish_sources" && key != "everyone_can_mute" {
-			errs = append(errs, structured("extra_forbidden", "Extra inputs are not permitted", conf.values[key], key))
-		}
-	}
-	if errs != nil {
+	if errs = unknownKeys(errs, conf, "can_publish_sources", "everyone_can_mute"); errs != nil {
 		return nil, errs
 	}
 	return conf.plain(), nil
@@ -100,6 +113,12 @@ func sourceErrors(v any) []structuredError {
 	list, ok := v.([]any)
 	if !ok {
 		return []structuredError{structured("list_type", "Input should be a valid list", v, field)}
+	}
+	if len(list) > maxSources {
+		most, got := strconv.Itoa(maxSources), strconv.Itoa(len(list))
+		e := structured("too_long", "List should have at most "+most+" items after validation, not "+got, v, field)
+		e.Ctx = map[string]string{"field_type": "List", "max_length": most, "actual_length": got}
+		return []structuredError{e}
 	}
 	var errs []structuredError
 	for i, item := range list {

@@ -37,6 +37,10 @@ const (
 
 type methods map[string]echo.HandlerFunc
 
+// otherwise is what is asked of a request before it is told that its method is not
+// there, on endpoints whose policy alone does not decide who may come.
+const otherwise = ""
+
 // endpoint is one path with all its methods.
 type endpoint struct {
 	path    string
@@ -83,6 +87,11 @@ func (s *Server) serve(ep endpoint) echo.HandlerFunc {
 			if method == http.MethodOptions {
 				return c.NoContent(http.StatusNoContent)
 			}
+			if may := ep.methods[otherwise]; may != nil {
+				if err := may(c); err != nil {
+					return err
+				}
+			}
 			return fault.About(fault.Invalid, "method", r.Method)
 		}
 		return handler(c)
@@ -127,11 +136,27 @@ func (s *Server) admit(c echo.Context, p policy) error {
 // other methods are.
 func (s *Server) mustLogIn(h echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
-		if current(c) == nil {
-			return fault.New(fault.Unauthenticated, "credentials")
+		if err := isLoggedIn(c); err != nil {
+			return err
 		}
 		return h(c)
 	}
+}
+
+// isLoggedIn refuses who is not.
+func isLoggedIn(c echo.Context) error {
+	if current(c) == nil {
+		return fault.New(fault.Unauthenticated, "credentials")
+	}
+	return nil
+}
+
+// isPresent refuses who shows no token of a participant.
+func isPresent(c echo.Context) error {
+	if presence(c) == nil {
+		return fault.New(fault.Forbidden, "presence")
+	}
+	return nil
 }
 
 func acceptsJSON(accept string) bool {

@@ -28,6 +28,7 @@ var codes = map[string]wire{
 	"method":         {405, "detail", `Method "%s" not allowed.`},
 	"not_acceptable": {406, "detail", "Could not satisfy the request Accept header."},
 	"media_type":     {415, "detail", `Unsupported media type "%s" in request.`},
+	"body_late":      {408, "detail", "The request body did not come in time."},
 	"body_too_large": {413, "detail", "Request body exceeds %s bytes."},
 	"body_json":      {400, "detail", "JSON parse error - %s"},
 	"body_form":      {400, "detail", "Multipart form parse error - %s"},
@@ -200,6 +201,8 @@ func (s *Server) respondError(err error, c echo.Context) error {
 		he     *echo.HTTPError
 	)
 	switch {
+	case c.Request().Context().Err() != nil && isOurs(err):
+		return c.NoContent(statusGone)
 	case errors.As(err, &fields):
 		return respond(c, http.StatusBadRequest, fields)
 	case errors.As(err, &f):
@@ -230,6 +233,28 @@ func (s *Server) respondError(err error, c echo.Context) error {
 		return page(c, http.StatusNotFound, "Not Found", "The requested resource was not found on this server.")
 	}
 	return page(c, http.StatusInternalServerError, "Server Error (500)", "")
+}
+
+// statusGone is for nobody: the browser went away before it was answered. Whatever
+// broke off because of that is no failure of ours, and proxies call it so, too.
+const statusGone = 499
+
+// isOurs reports whether an error would be answered as a failure of the service. A
+// panic is left out: it is told whether anybody waits for the answer or not.
+func isOurs(err error) bool {
+	var (
+		fields fieldErrors
+		f      *fault.Error
+		he     *echo.HTTPError
+		p      *panicError
+	)
+	switch {
+	case errors.As(err, &p), errors.As(err, &fields), errors.As(err, &he):
+		return false
+	case errors.As(err, &f):
+		return len(f.Fields) == 0 && shape(f).status >= http.StatusInternalServerError
+	}
+	return true
 }
 
 // shape finds the answer to a fault.

@@ -20,22 +20,27 @@ type eventsBody struct {
 	Next    string            `json:"next"`
 }
 
-// listEvents tells another program again what was announced.
-func (s *Server) listEvents(c echo.Context) error {
+// isListener lets another program in.
+func (s *Server) isListener(c echo.Context) error {
 	if !s.Config.Events.Enabled {
 		return fault.New(fault.NotFound, "feature_off")
 	}
-	if err := checkHook(c, s.Config.Events, "Recording events API"); err != nil {
+	return checkHook(c, s.Config.Events, "Recording events API")
+}
+
+// listEvents tells another program again what was announced.
+func (s *Server) listEvents(c echo.Context) error {
+	if err := s.isListener(c); err != nil {
 		return err
 	}
 	limit := eventsPage
-	if text := c.QueryParam("limit"); text != "" {
+	if text := queryParam(c, "limit"); text != "" {
 		var err error
 		if limit, err = strconv.Atoi(text); err != nil || limit < 1 || limit > maxEventsPage {
 			return fault.New(fault.Invalid, "events_limit")
 		}
 	}
-	bodies, next, err := s.Outgoing.List(c.Request().Context(), c.QueryParam("after"), limit)
+	bodies, next, err := s.Outgoing.List(c.Request().Context(), queryParam(c, "after"), limit)
 	if err != nil {
 		return err
 	}

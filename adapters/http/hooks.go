@@ -32,6 +32,16 @@ func checkHook(c echo.Context, h HookConfig, realm string) error {
 	return err
 }
 
+// isStore lets the object store in.
+func (s *Server) isStore(c echo.Context) error {
+	return checkHook(c, s.Config.StorageHook, "Storage event API")
+}
+
+// isWorker lets the summary service in.
+func (s *Server) isWorker(c echo.Context) error {
+	return checkHook(c, s.Config.ProcessHook, "External process webhook API")
+}
+
 func bearer(r *http.Request, token string) error {
 	header := r.Header.Get("Authorization")
 	scheme, got, _ := strings.Cut(strings.TrimSpace(header), " ")
@@ -59,7 +69,7 @@ func sameSecret(got, want string) bool {
 
 // storageHook takes what the object store reports.
 func (s *Server) storageHook(c echo.Context) error {
-	if err := checkHook(c, s.Config.StorageHook, "Storage event API"); err != nil {
+	if err := s.isStore(c); err != nil {
 		return err
 	}
 	if !s.Config.StorageHook.Enabled {
@@ -93,7 +103,7 @@ func (s *Server) storageHook(c echo.Context) error {
 
 // processHook takes what the summary service says of its jobs (recording.md §6).
 func (s *Server) processHook(c echo.Context) error {
-	if err := checkHook(c, s.Config.ProcessHook, "External process webhook API"); err != nil {
+	if err := s.isWorker(c); err != nil {
 		return err
 	}
 	in, err := readObject(c)

@@ -22,8 +22,8 @@ const (
 func (s *Server) startLogin(c echo.Context) error {
 	r := c.Request()
 	to, err := s.Accounts.StartLogin(r.Context(), accounts.LoginStart{
-		Secret: s.secret(c), Host: r.Host, ReturnTo: c.QueryParam(s.Config.ReturnToParam),
-		Silent: strings.EqualFold(c.QueryParam("silent"), "true"), Hint: c.QueryParam("login_hint"),
+		Secret: s.secret(c), Client: s.clientAddress(r), Host: r.Host, ReturnTo: queryParam(c, s.Config.ReturnToParam),
+		Silent: strings.EqualFold(queryParam(c, "silent"), "true"), Hint: queryParam(c, "login_hint"),
 		CallbackURL: s.absolute(r, callbackPath),
 	})
 	return s.follow(c, to, err)
@@ -32,7 +32,7 @@ func (s *Server) startLogin(c echo.Context) error {
 func (s *Server) finishLogin(c echo.Context) error {
 	r := c.Request()
 	to, err := s.Accounts.FinishLogin(r.Context(), accounts.LoginAnswer{
-		Secret: s.secret(c), Client: s.clientAddress(r), Code: c.QueryParam("code"), State: c.QueryParam("state"), Error: c.QueryParam("error"),
+		Secret: s.secret(c), Client: s.clientAddress(r), Code: queryParam(c, "code"), State: queryParam(c, "state"), Error: queryParam(c, "error"),
 		CallbackURL: s.absolute(r, callbackPath),
 	})
 	return s.follow(c, to, err)
@@ -53,7 +53,7 @@ func (s *Server) startLogout(c echo.Context) error {
 }
 
 func (s *Server) finishLogout(c echo.Context) error {
-	to, err := s.Accounts.FinishLogout(c.Request().Context(), s.secret(c), c.QueryParam("state"))
+	to, err := s.Accounts.FinishLogout(c.Request().Context(), s.secret(c), queryParam(c, "state"))
 	return s.follow(c, to, err)
 }
 

@@ -1,12 +1,14 @@
 package http
 
 import (
+	"context"
 	"errors"
 	"io"
 	"net/http"
 	"net/netip"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/labstack/echo/v4"
 
@@ -83,7 +85,9 @@ var sent = []string{"Content-Type", "Content-Length", "Content-Range", "Accept-R
 func (s *Server) streamMedia(c echo.Context) error {
 	r, h := c.Request(), c.Response().Header()
 	h["Cache-Control"] = noStore
-	d, file, err := s.Media.Open(r.Context(), s.wanted(c), r.Header)
+	ctx, giveUp := context.WithCancel(r.Context())
+	defer giveUp()
+	d, file, err := s.Media.Open(ctx, s.wanted(c), r.Header)
 	if err != nil {
 		return err
 	}
@@ -104,12 +108,54 @@ func (s *Server) streamMedia(c echo.Context) error {
 	if r.Method == http.MethodHead || file.Status >= http.StatusBadRequest {
 		return nil
 	}
-	if _, err := io.Copy(c.Response(), file.Body); err != nil && r.Context().Err() == nil && !isClosed(err) {
+	if err := pass(c.Response(), file.Body, giveUp); err != nil && r.Context().Err() == nil && !isClosed(err) {
 		// The status is sent; only breaking the connection tells the browser.
 		s.Log.WarnContext(r.Context(), "a download broke off", "error", err)
 		panic(http.ErrAbortHandler)
 	}
 	return nil
+}
+
+const (
+	// streamPatience is how long a part of a file may take, from the store or to
+	// the browser. A part is 32 KiB, so that slow lines are fast enough.
+	streamPatience = time.Minute
+	streamPart     = 32 << 10 // bytes
+	// renewal is how rarely a deadline is put off.
+	renewal = time.Second
+)
+
+// pass sends what it reads, until its end. A browser that takes nothing any more
+// is cut off; when nothing comes any more, giveUp is called, and must make the
+// reader fail.
+func pass(to http.ResponseWriter, from io.Reader, giveUp func()) error {
+	rc := http.NewResponseController(to)
+	stalled := time.AfterFunc(streamPatience, giveUp)
+	defer stalled.Stop()
+	var last time.Time
+	renew := func() {
+		if now := time.Now(); now.Sub(last) >= renewal { //nolint:forbidigo // a deadline of the network
+			last = now
+			stalled.Reset(streamPatience)
+			_ = rc.SetWriteDeadline(now.Add(streamPatience)) // what has none is a test
+		}
+	}
+	part := make([]byte, streamPart)
+	for {
+		renew()
+		n, err := from.Read(part)
+		if n > 0 {
+			renew()
+			if _, err := to.Write(part[:n]); err != nil {
+				return err //nolint:wrapcheck // the caller looks whose fault it is
+			}
+		}
+		if errors.Is(err, io.EOF) {
+			return nil
+		} else if err != nil {
+			return err //nolint:wrapcheck // likewise
+		}
+	}
 }
 
 // redirectMedia sends the browser to the store with a link for this one file.

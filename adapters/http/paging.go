@@ -18,7 +18,7 @@ const pageSize, maxPageSize = 20, 100
 
 // chosenSize is the page_size of a request; what makes no sense is not heard.
 func chosenSize(c echo.Context) int {
-	n, err := strconv.Atoi(strings.TrimSpace(c.QueryParam("page_size")))
+	n, err := strconv.Atoi(strings.TrimSpace(queryParam(c, "page_size")))
 	if err != nil || n < 1 {
 		return pageSize
 	}
@@ -36,7 +36,7 @@ type listBody struct {
 // respondPage answers with the page of that size that is asked for. fetch returns at most
 // limit entries from offset on, and how many there are.
 func respondPage[T any](s *Server, c echo.Context, size int, fetch func(offset, limit int) ([]T, int, error), toBody func(T) (any, error)) error {
-	number, last, ok := askedPage(c.QueryParam("page"))
+	number, last, ok := askedPage(queryParam(c, "page"))
 	if !ok {
 		return fault.New(fault.NotFound, "page")
 	}

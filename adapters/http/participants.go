@@ -214,12 +214,7 @@ func permissionField(in *object) (p *ports.Permission, given []string, wrong any
 			given = append(given, name)
 		}
 	}
-	for _, key := range o.keys {
-		if !slices.Contains(permissionFields, key) {
-			errs = append(errs, structured("extra_forbidden", "Extra inputs are not permitted", o.values[key], key))
-		}
-	}
-	if errs != nil {
+	if errs = unknownKeys(errs, o, permissionFields...); errs != nil {
 		return nil, nil, errs
 	}
 	return p, given, nil

@@ -22,8 +22,7 @@ type RoomKitConfig struct {
 // joinRoomKit is asked by the telephone gateway (http-external.md §4).
 func (s *Server) joinRoomKit(c echo.Context) error {
 	conf := s.Config.RoomKit
-	if err := gateway(c.Request().Header.Get("Authorization"), conf.Token); err != nil {
-		c.Response().Header().Set("WWW-Authenticate", "Bearer realm='Roomkit server to server'")
+	if err := s.isGateway(c); err != nil {
 		return err
 	}
 	if err := s.count(c, counted{bucket: "roomkit_join", rate: conf.Rate}); err != nil {
@@ -47,6 +46,15 @@ func (s *Server) joinRoomKit(c echo.Context) error {
 		return err
 	}
 	return respond(c, http.StatusOK, success)
+}
+
+// isGateway lets the telephone gateway in.
+func (s *Server) isGateway(c echo.Context) error {
+	err := gateway(c.Request().Header.Get("Authorization"), s.Config.RoomKit.Token)
+	if err != nil {
+		c.Response().Header().Set("WWW-Authenticate", "Bearer realm='Roomkit server to server'")
+	}
+	return err
 }
 
 // gateway checks the header of the telephone gateway, which is read more

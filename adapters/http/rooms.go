@@ -81,7 +81,7 @@ const maxCallName = 255
 // callName is how who asks wants to be called in the rooms he is shown. It goes into
 // tokens; an answer that is read refuses nothing, so it is cut.
 func callName(c echo.Context) string {
-	name := strings.TrimSpace(strings.ToValidUTF8(strings.ReplaceAll(c.QueryParam("username"), "\x00", ""), "\uFFFD"))
+	name := strings.TrimSpace(strings.ReplaceAll(queryParam(c, "username"), "\x00", ""))
 	if chars := []rune(name); len(chars) > maxCallName {
 		return strings.TrimSpace(string(chars[:maxCallName]))
 	}

@@ -3,7 +3,6 @@ package http
 import (
 	"context"
 	"log/slog"
-	"net"
 	"net/http"
 	"net/netip"
 	"regexp"
@@ -23,6 +22,7 @@ import (
 	"meetd/app/outgoing"
 	"meetd/app/recordings"
 	"meetd/app/rooms"
+	"meetd/domain/fault"
 	"meetd/ports"
 )
 
@@ -138,9 +138,15 @@ func (s *Server) Handler() http.Handler {
 	e := echo.New()
 	e.HideBanner, e.HidePort = true, true
 	e.HTTPErrorHandler = s.writeError
-	e.Pre(s.observe, s.guard, s.appendSlash(e))
+	e.Pre(s.observe, s.guard, decodePath, s.appendSlash(e), plainQuery)
 	for _, ep := range s.endpoints() {
-		e.Any(ep.path, s.serve(ep))
+		h := s.serve(ep)
+		e.Any(ep.path, h)
+		e.RouteNotFound(ep.path, h) // methods that the framework does not know
+	}
+	for _, path := range absent {
+		e.Any(path, notThere)
+		e.RouteNotFound(path, notThere)
 	}
 	if s.Admin != nil {
 		s.Admin.Mount(e, s.host())
@@ -166,6 +172,12 @@ func (s *Server) Handler() http.Handler {
 	return e
 }
 
+// absent are routes of the contract whose feature there is not: they answer what
+// the Django backend answers where it is switched off, to anybody and any method.
+var absent = []string{API + "/files/", API + "/files/*", API + "/addons/sessions/*"}
+
+func notThere(echo.Context) error { return fault.New(fault.NotFound, "feature_off") }
+
 // endpoints is the one table of all API routes.
 func (s *Server) endpoints() []endpoint {
 	const get, post, put, patch, del = http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete
@@ -175,11 +187,12 @@ func (s *Server) endpoints() []endpoint {
 		{API + "/users/", loggedIn, methods{get: s.listUsers}},
 		{API + "/users/me/", loggedIn, methods{get: s.me}},
 		{API + "/users/:id/", loggedIn, methods{put: s.replaceUser, patch: s.changeUser}},
-		{API + "/rooms/", anybody, methods{get: s.listRooms, post: s.mustLogIn(s.createRoom)}},
+		{API + "/rooms/", anybody, methods{get: s.listRooms, post: s.mustLogIn(s.createRoom), otherwise: isLoggedIn}},
 		{API + "/rooms/webhooks-livekit/", anybody, methods{post: s.liveKitHook}},
 		{API + "/rooms/creation-callback/", anybody, methods{post: s.takeCallback}},
 		{API + "/rooms/:id/", anybody, methods{
 			get: s.retrieveRoom, put: s.mustLogIn(s.replaceRoom), patch: s.mustLogIn(s.changeRoom), del: s.mustLogIn(s.deleteRoom),
+			otherwise: isLoggedIn,
 		}},
 		{API + "/rooms/:id/invite/", loggedIn, methods{post: s.invite}},
 		{API + "/rooms/:id/request-entry/", anybody, methods{post: s.requestEntry}},
@@ -191,19 +204,19 @@ func (s *Server) endpoints() []endpoint {
 		{API + "/rooms/:id/update-participant/", loggedIn, methods{post: s.updateParticipant}},
 		{API + "/rooms/:id/remove-participant/", loggedIn, methods{post: s.removeParticipant}},
 		{API + "/rooms/:id/update-participant-role/", loggedIn, methods{post: s.assignRole}},
-		{API + "/rooms/:id/rename/", present, methods{post: s.renameParticipant}},
-		{API + "/rooms/:id/toggle-hand/", present, methods{post: s.toggleHand}},
-		{API + "/rooms/:id/start-subtitle/", present, methods{post: s.startSubtitle}},
-		{API + "/roomkit/join/", open, methods{post: s.joinRoomKit}},
+		{API + "/rooms/:id/rename/", present, methods{post: s.renameParticipant, otherwise: isPresent}},
+		{API + "/rooms/:id/toggle-hand/", present, methods{post: s.toggleHand, otherwise: isPresent}},
+		{API + "/rooms/:id/start-subtitle/", present, methods{post: s.startSubtitle, otherwise: isPresent}},
+		{API + "/roomkit/join/", open, methods{post: s.joinRoomKit, otherwise: s.isGateway}},
 		{API + "/diagnostics/connection/", anybody, methods{post: s.testConnection}},
 		{API + "/resource-accesses/", loggedIn, methods{get: s.listAccesses, post: s.createAccess}},
 		{API + "/resource-accesses/:id/", loggedIn, methods{
 			get: s.retrieveAccess, put: s.replaceAccess, patch: s.changeAccess, del: s.deleteAccess,
 		}},
 		{mediaAuthPath, asked, methods{get: s.authorizeMedia}},
-		{API + "/recordings/storage-hook/", open, methods{post: s.storageHook}},
-		{API + "/recordings/external-process-hook/", open, methods{post: s.processHook}},
-		{API + "/recordings/events/", open, methods{get: s.listEvents}},
+		{API + "/recordings/storage-hook/", open, methods{post: s.storageHook, otherwise: s.isStore}},
+		{API + "/recordings/external-process-hook/", open, methods{post: s.processHook, otherwise: s.isWorker}},
+		{API + "/recordings/events/", open, methods{get: s.listEvents, otherwise: s.isListener}},
 		{API + "/recordings/", loggedIn, methods{get: s.listRecordings}},
 		{API + "/recordings/:id/", loggedIn, methods{get: s.retrieveRecording, del: s.deleteRecording}},
 		{API + "/authenticate/", pages, methods{get: s.startLogin}},
@@ -216,10 +229,10 @@ func (s *Server) endpoints() []endpoint {
 
 // isAllowedHost checks the host of a request or an URL, with or without port.
 func (c Config) isAllowedHost(host string) bool {
-	if name, _, err := net.SplitHostPort(host); err == nil {
-		host = name
+	host, ok := hostName(host)
+	if !ok {
+		return false
 	}
-	host = strings.ToLower(strings.TrimSuffix(strings.Trim(host, "[]"), "."))
 	return slices.ContainsFunc(c.AllowedHosts, func(allowed string) bool {
 		allowed = strings.ToLower(strings.Trim(allowed, "[]"))
 		return allowed == "*" || allowed == host ||
@@ -227,10 +240,27 @@ func (c Config) isAllowedHost(host string) bool {
 	})
 }
 
-// OwnHost reports whether an absolute URL with this host is one of ours.
-func (c Config) OwnHost(host string) bool {
-	return !strings.Contains(host, "@") && c.isAllowedHost(host)
+// hostName takes the port off a host, and makes it lower case. It is not ok when
+// that is no host: it becomes a part of our addresses.
+func hostName(host string) (name string, ok bool) {
+	name, port := host, ""
+	if at := strings.LastIndexByte(host, ':'); at > strings.LastIndexByte(host, ']') {
+		name, port = host[:at], host[at+1:]
+		if port == "" || strings.Trim(port, "0123456789") != "" {
+			return "", false
+		}
+	}
+	name = strings.ToLower(name)
+	if address, isAddress := strings.CutPrefix(name, "["); isAddress {
+		address, closed := strings.CutSuffix(address, "]")
+		return address, closed && strings.Contains(address, ":") && strings.Trim(address, "0123456789abcdef:.") == ""
+	}
+	name = strings.TrimSuffix(name, ".")
+	return name, name != "" && strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789.-_") == ""
 }
+
+// OwnHost reports whether an absolute URL with this host is one of ours.
+func (c Config) OwnHost(host string) bool { return c.isAllowedHost(host) }
 
 // secure reports whether the browser came by https.
 func (s *Server) secure(r *http.Request) bool {

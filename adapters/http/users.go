@@ -36,7 +36,7 @@ func (s *Server) me(c echo.Context) error {
 
 func (s *Server) listUsers(c echo.Context) error {
 	fetch := func(offset, limit int) ([]*user.User, int, error) {
-		return s.Accounts.List(c.Request().Context(), c.QueryParam("q"), offset, limit)
+		return s.Accounts.List(c.Request().Context(), queryParam(c, "q"), offset, limit)
 	}
 	return respondPage(s, c, pageSize, fetch, func(u *user.User) (any, error) { return toUserBody(u), nil })
 }

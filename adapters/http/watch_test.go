@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -15,6 +17,7 @@ import (
 	"github.com/google/uuid"
 
 	"meetd/app/media"
+	"meetd/domain/fault"
 	"meetd/ports"
 )
 
@@ -73,6 +76,53 @@ func TestPanic(t *testing.T) {
 	}()
 	if len(told) != 2 || told[1].Stack != nil {
 		t.Errorf("told: %+v", told)
+	}
+}
+
+type failing struct{ with error }
+
+func (f failing) MediaFacts(context.Context, ports.SessionKey, uuid.UUID, time.Time) (ports.MediaFacts, error) {
+	return ports.MediaFacts{}, f.with
+}
+
+// What broke off because the browser went away is no failure.
+func TestGone(t *testing.T) {
+	t.Parallel()
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	for name, c := range map[string]struct {
+		left   bool
+		checks ports.MediaChecks
+		want   int
+		level  string
+	}{
+		"gone":                   {true, failing{fmt.Errorf("media check: %w", context.Canceled)}, statusGone, "INFO"},
+		"gone, connection lost":  {true, failing{fault.New(fault.Unavailable, "database")}, statusGone, "INFO"},
+		"gone, refused":          {true, failing{fault.New(fault.Unauthenticated, "session")}, http.StatusUnauthorized, "INFO"},
+		"gone, panic":            {true, panicking{"x"}, http.StatusInternalServerError, "ERROR"},
+		"there":                  {false, failing{errors.New("bug")}, http.StatusInternalServerError, "ERROR"},
+		"there, connection lost": {false, failing{fault.New(fault.Unavailable, "database")}, http.StatusServiceUnavailable, "ERROR"},
+	} {
+		var logs bytes.Buffer
+		var told Exchange
+		s := &Server{
+			Config: Config{AllowedHosts: []string{"*"}, MediaProxy: Nginx, SessionCookie: "sessionid", TrustedProxies: []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0")}},
+			Media:  &media.Service{Checks: c.checks, Signer: signer{}, Now: time.Now, Config: media.Config{Folder: "recordings"}, OwnHost: func(string) bool { return true }},
+			Now:    time.Now, Log: slog.New(slog.NewJSONHandler(&logs, nil)),
+			Answered: func(_ context.Context, x Exchange) { told = x },
+		}
+		ctx := t.Context()
+		if c.left {
+			ctx = gone
+		}
+		r := httptest.NewRequestWithContext(ctx, http.MethodGet, mediaAuthPath, http.NoBody)
+		r.Header.Set("X-Original-URL", "/media/recordings/46d1a121-2426-484d-8fb3-09b5d886f7a8.mp4")
+		r.AddCookie(&http.Cookie{Name: "sessionid", Value: "0123456789abcdef0123456789abcdef"})
+		s.Handler().ServeHTTP(httptest.NewRecorder(), r)
+		var event struct{ Level string }
+		if err := json.Unmarshal(logs.Bytes(), &event); err != nil || event.Level != c.level || told.Status != c.want {
+			t.Errorf("%s: answered %d, want %d; %v, logged %s", name, told.Status, c.want, err, &logs)
+		}
 	}
 }
 

@@ -164,6 +164,13 @@ func TestCalls(t *testing.T) {
 			_ = resp.Body.Close()
 		}
 	}
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	never := answers(func(r *http.Request) (*http.Response, error) { return nil, r.Context().Err() })
+	req := httptest.NewRequestWithContext(gone, http.MethodGet, "http://livekit", http.NoBody)
+	if _, err := m.Transport("livekit", never).RoundTrip(req); err == nil {
+		t.Error("nobody asked, and there was an answer")
+	}
 	for _, err := range []error{nil, fault.New(fault.Invalid, "mail"), fault.New(fault.Upstream, "mail")} {
 		if got := m.Call("mail", func() error { return err }); !errors.Is(got, err) {
 			t.Errorf("error %v became %v", err, got)

@@ -70,6 +70,8 @@ func (t transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	resp, err := t.base.RoundTrip(r)
 	result := answered
 	switch {
+	case err != nil && errors.Is(r.Context().Err(), context.Canceled):
+		return resp, err // whoever asked went away: that says nothing of the service
 	case err != nil || resp.StatusCode >= http.StatusInternalServerError:
 		result = failed
 	case resp.StatusCode >= http.StatusBadRequest:

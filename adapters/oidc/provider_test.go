@@ -11,6 +11,8 @@ import (
 	"maps"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
+	"strings"
 	"testing"
 	"time"
 
@@ -111,29 +113,36 @@ func TestExchange(t *testing.T) {
 		"userinfo without subject": {rs(nil), `{"email":"x"}`, "application/json", 200, nil},
 		"signed userinfo":          {rs(nil), rs(map[string]any{"nonce": nil}), "Application/JWT; charset=utf-8", 200, nil},
 
-		"no ID token":              {"", info, "application/json", 200, fault.Forbidden},
-		"not a token":              {"a.b", info, "application/json", 200, fault.Forbidden},
-		"alg none":                 {none, info, "application/json", 200, fault.Invalid},
-		"HS256 with public key":    {jwttest.Sign(t, jose.HS256, public, "k1", claims(nil)), info, "application/json", 200, fault.Invalid},
-		"HS256 with secret":        {jwttest.Sign(t, jose.HS256, []byte("secretsecretsecretsecretsecretse"), "k1", claims(nil)), info, "application/json", 200, fault.Invalid},
-		"other algorithm":          {jwttest.Sign(t, jose.RS512, key, "k1", claims(nil)), info, "application/json", 200, fault.Invalid},
-		"foreign key":              {jwttest.Sign(t, jose.RS256, foreign, "k1", claims(nil)), info, "application/json", 200, fault.Invalid},
-		"unknown key":              {jwttest.Sign(t, jose.RS256, foreign, "k2", claims(nil)), info, "application/json", 200, fault.Invalid},
-		"other issuer":             {rs(map[string]any{"iss": "https://evil"}), info, "application/json", 200, fault.Forbidden},
-		"other audience":           {rs(map[string]any{"aud": "other"}), info, "application/json", 200, fault.Forbidden},
-		"for another party":        {rs(map[string]any{"aud": []string{"meet", "other"}, "azp": "other"}), info, "application/json", 200, fault.Forbidden},
-		"expired":                  {rs(map[string]any{"exp": now - 5}), info, "application/json", 200, fault.Forbidden},
-		"from the future":          {rs(map[string]any{"iat": now + 120}), info, "application/json", 200, fault.Forbidden},
-		"other nonce":              {rs(map[string]any{"nonce": "other"}), info, "application/json", 200, fault.Invalid},
-		"no nonce":                 {rs(map[string]any{"nonce": nil}), info, "application/json", 200, fault.Invalid},
-		"no subject":               {rs(map[string]any{"sub": nil}), info, "application/json", 200, fault.Forbidden},
-		"userinfo of another":      {rs(nil), `{"sub":"eve"}`, "application/json", 200, fault.Forbidden},
-		"foreign signed userinfo":  {rs(nil), jwttest.Sign(t, jose.RS256, foreign, "k1", claims(nil)), "application/jwt", 200, fault.Forbidden},
-		"userinfo no JSON":         {rs(nil), `<html>`, "text/html", 200, fault.Forbidden},
-		"userinfo refused":         {rs(nil), info, "application/json", 403, fault.Upstream},
-		"token endpoint fails":     {rs(nil), info, "application/json", 0, fault.Upstream},
-		"expired signed userinfo":  {rs(nil), rs(map[string]any{"exp": now - 5}), "application/jwt", 200, fault.Forbidden},
-		"nonsense signed userinfo": {rs(nil), "a.b.c", "application/jwt", 200, fault.Forbidden},
+		"claims nobody checks": {rs(map[string]any{
+			"amr": "pwd", "acr": 1, "auth_time": "yesterday", "locale": []int{1}, "updated_at": "2020", "phone_number_verified": "true", "act": []int{}, "jti": 7,
+		}), info, "application/json", 200, nil},
+
+		"no ID token":                         {"", info, "application/json", 200, fault.Forbidden},
+		"not a token":                         {"a.b", info, "application/json", 200, fault.Forbidden},
+		"alg none":                            {none, info, "application/json", 200, fault.Invalid},
+		"HS256 with public key":               {jwttest.Sign(t, jose.HS256, public, "k1", claims(nil)), info, "application/json", 200, fault.Invalid},
+		"HS256 with secret":                   {jwttest.Sign(t, jose.HS256, []byte("secretsecretsecretsecretsecretse"), "k1", claims(nil)), info, "application/json", 200, fault.Invalid},
+		"other algorithm":                     {jwttest.Sign(t, jose.RS512, key, "k1", claims(nil)), info, "application/json", 200, fault.Invalid},
+		"foreign key":                         {jwttest.Sign(t, jose.RS256, foreign, "k1", claims(nil)), info, "application/json", 200, fault.Invalid},
+		"unknown key":                         {jwttest.Sign(t, jose.RS256, foreign, "k2", claims(nil)), info, "application/json", 200, fault.Invalid},
+		"other issuer":                        {rs(map[string]any{"iss": "https://evil"}), info, "application/json", 200, fault.Forbidden},
+		"other audience":                      {rs(map[string]any{"aud": "other"}), info, "application/json", 200, fault.Forbidden},
+		"number as audience":                  {rs(map[string]any{"aud": []any{"meet", 1}}), info, "application/json", 200, fault.Forbidden},
+		"too long":                            {rs(map[string]any{"x": strings.Repeat("x", maxToken)}), info, "application/json", 200, fault.Forbidden},
+		"signed userinfo, number as audience": {rs(nil), rs(map[string]any{"nonce": nil, "aud": []int{1}}), "application/jwt", 200, fault.Forbidden},
+		"for another party":                   {rs(map[string]any{"aud": []string{"meet", "other"}, "azp": "other"}), info, "application/json", 200, fault.Forbidden},
+		"expired":                             {rs(map[string]any{"exp": now - 5}), info, "application/json", 200, fault.Forbidden},
+		"from the future":                     {rs(map[string]any{"iat": now + 120}), info, "application/json", 200, fault.Forbidden},
+		"other nonce":                         {rs(map[string]any{"nonce": "other"}), info, "application/json", 200, fault.Invalid},
+		"no nonce":                            {rs(map[string]any{"nonce": nil}), info, "application/json", 200, fault.Invalid},
+		"no subject":                          {rs(map[string]any{"sub": nil}), info, "application/json", 200, fault.Forbidden},
+		"userinfo of another":                 {rs(nil), `{"sub":"eve"}`, "application/json", 200, fault.Forbidden},
+		"foreign signed userinfo":             {rs(nil), jwttest.Sign(t, jose.RS256, foreign, "k1", claims(nil)), "application/jwt", 200, fault.Forbidden},
+		"userinfo no JSON":                    {rs(nil), `<html>`, "text/html", 200, fault.Forbidden},
+		"userinfo refused":                    {rs(nil), info, "application/json", 403, fault.Upstream},
+		"token endpoint fails":                {rs(nil), info, "application/json", 0, fault.Upstream},
+		"expired signed userinfo":             {rs(nil), rs(map[string]any{"exp": now - 5}), "application/jwt", 200, fault.Forbidden},
+		"nonsense signed userinfo":            {rs(nil), "a.b.c", "application/jwt", 200, fault.Forbidden},
 	} {
 		var form map[string][]string
 		f.token = func(got map[string][]string) (int, any) {
@@ -157,6 +166,34 @@ func TestExchange(t *testing.T) {
 		}
 		if !maps.EqualFunc(form, want, func(a, b []string) bool { return len(a) == 1 && a[0] == b[0] }) {
 			t.Errorf("%s: the token was asked for with %v", name, form)
+		}
+	}
+}
+
+// What strangers send as a logout token costs little, and is refused.
+func TestLogoutTokenOfStrangers(t *testing.T) {
+	t.Parallel()
+	token := func(claims string) string {
+		encode := base64.RawURLEncoding.EncodeToString
+		return encode([]byte(`{"alg":"RS256","kid":"k1"}`)) + "." + encode([]byte(claims)) + "." + encode([]byte("x"))
+	}
+	p := New(startFake(t).config())
+	for name, claims := range map[string]string{
+		"nested actors":        strings.Repeat(`{"act":`, 5000) + "1" + strings.Repeat("}", 5000),
+		"nested events":        `{"events":` + strings.Repeat(`{"a":`, 5000) + "1" + strings.Repeat("}", 5001),
+		"number as audience":   `{"aud":[1]}`,
+		"object as audience":   `{"aud":{"a":1}}`,
+		"nonsense as audience": `{"aud":[["meet"]]}`,
+		"too long":             `{"x":"` + strings.Repeat("x", maxToken) + `"}`,
+	} {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		if _, err := p.Logout(t.Context(), token(claims)); !errors.Is(err, fault.Invalid) {
+			t.Errorf("%s: %v, want that it is invalid", name, err)
+		}
+		runtime.ReadMemStats(&after)
+		if got := after.TotalAlloc - before.TotalAlloc; got > 16<<20 {
+			t.Errorf("%s: %d bytes were allocated", name, got)
 		}
 	}
 }

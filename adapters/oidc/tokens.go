@@ -22,9 +22,9 @@ const skew = 10 * time.Second
 
 // idToken checks an ID token (oidc.md §3), and more than the Django backend
 // does: issuer, audience, authorized party and subject.
-func (p *Provider) idToken(ctx context.Context, token, nonce string) (*oidc.IDTokenClaims, error) {
-	claims := new(oidc.IDTokenClaims)
-	payload, err := oidc.ParseToken(token, claims)
+func (p *Provider) idToken(ctx context.Context, token, nonce string) (*tokenClaims, error) {
+	claims := new(tokenClaims)
+	payload, err := parse(token, claims)
 	if err != nil {
 		return nil, refused(fmt.Errorf("ID token: %w", err))
 	}
@@ -55,9 +55,9 @@ const logoutEvent = "http://schemas.openid.net/event/backchannel-logout"
 const maxLogoutLifetime = 2 * time.Minute
 
 type logoutClaims struct {
-	oidc.TokenClaims
-	SessionID string                     `json:"sid"`
-	Events    map[string]json.RawMessage `json:"events"`
+	tokenClaims
+	ID     string                     `json:"jti"`
+	Events map[string]json.RawMessage `json:"events"`
 }
 
 // Logout checks a logout token (oidc.md §6): fault.Invalid "logout_token" when
@@ -65,7 +65,7 @@ type logoutClaims struct {
 // session, fault.Upstream when the provider's keys cannot be had.
 func (p *Provider) Logout(ctx context.Context, token string) (ports.Logout, error) {
 	claims := new(logoutClaims)
-	payload, err := oidc.ParseToken(token, claims)
+	payload, err := parse(token, claims)
 	if err == nil {
 		algorithms := p.algorithms
 		if _, remote := p.keys.(*remoteKeys); remote {
@@ -100,7 +100,7 @@ func (p *Provider) Logout(ctx context.Context, token string) (ports.Logout, erro
 		p.c.Log.WarnContext(ctx, "a logout token lives longer than it should", "lifetime", life)
 	}
 	return ports.Logout{
-		Sub: claims.Subject, SID: claims.SessionID, ID: claims.JWTID, ExpiresAt: claims.GetExpiration(),
+		Sub: claims.Subject, SID: claims.SessionID, ID: claims.ID, ExpiresAt: claims.GetExpiration(),
 	}, nil
 }
 
@@ -112,7 +112,7 @@ func (c *logoutClaims) check() error {
 		return errors.New("it does not speak of a logout")
 	case c.Nonce != "":
 		return errors.New("it has a nonce")
-	case c.JWTID == "":
+	case c.ID == "":
 		return errors.New("it has no jti")
 	}
 	return nil
@@ -131,7 +131,7 @@ func (a *attempt) VerifySignature(ctx context.Context, jws *jose.JSONWebSignatur
 	return payload, err //nolint:wrapcheck // only passed on
 }
 
-// signature checks a token that ParseToken has taken apart. It is fault.Invalid for a wrong algorithm, an unknown key and a bad
+// signature checks a token that parse has taken apart. It is fault.Invalid for a wrong algorithm, an unknown key and a bad
 // signature, as the contract has it; every other token is fault.Forbidden.
 func (p *Provider) signature(ctx context.Context, token string, payload []byte, claims oidc.ClaimsSignature, algorithms []string) error {
 	var header struct{ Alg string }

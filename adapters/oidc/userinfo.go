@@ -70,8 +70,8 @@ func (p *Provider) encryptedInfo(ctx context.Context, token string) (map[string]
 // signedInfo checks what must hold and what the token says of itself. A token
 // with a nonce is an ID token, which is no userinfo.
 func (p *Provider) signedInfo(ctx context.Context, token string) (map[string]any, error) {
-	claims := new(oidc.TokenClaims)
-	payload, err := oidc.ParseToken(token, claims)
+	claims := new(tokenClaims)
+	payload, err := oidc.ParseToken(token, claims) // as long as an answer may be
 	if err != nil {
 		return nil, refused(fmt.Errorf("userinfo: %w", err))
 	}

@@ -35,10 +35,7 @@ func (r roomAccesses) Members(ctx context.Context, rooms ...uuid.UUID) (map[uuid
 	}
 	out := make(map[uuid.UUID][]ports.RoomMember, len(rooms))
 	for _, row := range rows {
-		u, err := toUser(row.MeetUser)
-		if err != nil {
-			return nil, err
-		}
+		u := toUser(row.MeetUser)
 		a := ports.RoomAccess{ID: row.ID, RoomID: row.ResourceID, UserID: u.ID, Role: access.Role(row.Role)}
 		out[row.ResourceID] = append(out[row.ResourceID], ports.RoomMember{RoomAccess: a, User: u})
 	}

@@ -52,10 +52,7 @@ func (r accounts) account(ctx context.Context, row db.MeetUser, err error) (*use
 	if err != nil {
 		return nil, translate(err, "user")
 	}
-	a, err := toAccount(row)
-	if err != nil {
-		return nil, err
-	}
+	a := toAccount(row)
 	if a.Groups, err = q.AccountGroups(ctx, r.c, a.ID); err != nil {
 		return nil, translate(err, "group")
 	}
@@ -66,15 +63,11 @@ func (r accounts) account(ctx context.Context, row db.MeetUser, err error) (*use
 	return a, translate(err, "permission")
 }
 
-func toAccount(row db.MeetUser) (*user.Account, error) {
-	u, err := toUser(row)
-	if err != nil {
-		return nil, err
-	}
+func toAccount(row db.MeetUser) *user.Account {
 	return &user.Account{
-		User: *u, Password: row.Password, Staff: row.IsStaff, Superuser: row.IsSuperuser, Device: row.IsDevice,
+		User: *toUser(row), Password: row.Password, Staff: row.IsStaff, Superuser: row.IsSuperuser, Device: row.IsDevice,
 		LastLogin: row.LastLogin, UpdatedAt: row.UpdatedAt,
-	}, nil
+	}
 }
 
 func (r accounts) Find(ctx context.Context, text string) (*user.User, error) {
@@ -93,7 +86,7 @@ func (r accounts) Find(ctx context.Context, text string) (*user.User, error) {
 	case len(rows) > 1:
 		return nil, fault.New(fault.Conflict, "user_ambiguous")
 	}
-	return toUser(rows[0].MeetUser)
+	return toUser(rows[0].MeetUser), nil
 }
 
 func (r accounts) Create(ctx context.Context, a *user.Account) error {

@@ -389,11 +389,7 @@ func (r adminLists) Users(ctx context.Context, l ports.Listing) (ports.Listed[us
 			&u.DefaultRoomConfiguration, keys); err != nil {
 			return user.Account{}, err //nolint:wrapcheck // translated by list
 		}
-		a, err := toAccount(u)
-		if err != nil {
-			return user.Account{}, err
-		}
-		return *a, nil
+		return *toAccount(u), nil
 	})
 }
 

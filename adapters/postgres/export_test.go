@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -24,3 +25,6 @@ func (t *Transaction) Later(ctx context.Context, sql string, args ...any) error 
 
 // Begun gives the transaction as pgx has it.
 func (t *Transaction) Begun(ctx context.Context) (pgx.Tx, error) { return t.begun(ctx) }
+
+// SetPatience says how long a check may take.
+func (m *MediaChecks) SetPatience(d time.Duration) { m.patience = d }

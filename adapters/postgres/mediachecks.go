@@ -18,22 +18,23 @@ import (
 const (
 	// checksTogether bounds how many checks share a round trip.
 	checksTogether = 128
-	// checkPatience is how long the database may take.
+	// checkPatience is how long a check may take.
 	checkPatience = 5 * time.Second
 )
 
 // MediaChecks answers the ingress. A check is cheap and its round trip is not, so
 // checks that come at the same time go together.
 type MediaChecks struct {
-	pool   *pgxpool.Pool
-	checks *gather.Gatherer[*mediaCheck]
+	pool     *pgxpool.Pool
+	checks   *gather.Gatherer[*mediaCheck]
+	patience time.Duration
 }
 
 var _ ports.MediaChecks = (*MediaChecks)(nil)
 
 // NewMediaChecks asks pool.
 func NewMediaChecks(pool *pgxpool.Pool) *MediaChecks {
-	m := &MediaChecks{pool: pool}
+	m := &MediaChecks{pool: pool, patience: checkPatience}
 	m.checks = gather.New(1, checksTogether, 0, m.answer)
 	return m
 }
@@ -46,9 +47,13 @@ type mediaCheck struct {
 	err   error
 }
 
-// MediaFacts looks up session, account, recording and access.
+// MediaFacts looks up session, account, recording and access. Who waits for the
+// check before his is no more patient than who does not: those who come while the
+// database hangs would wait ever longer otherwise.
 func (m *MediaChecks) MediaFacts(ctx context.Context, key ports.SessionKey, id uuid.UUID, now time.Time) (ports.MediaFacts, error) {
 	c := &mediaCheck{key: key, id: id, now: now}
+	ctx, cancel := context.WithTimeout(ctx, m.patience)
+	defer cancel()
 	if err := m.checks.Do(ctx, c); err != nil {
 		if ctx.Err() != nil {
 			err = translate(err, "media check")
@@ -67,7 +72,7 @@ func (m *MediaChecks) answer(ctx context.Context, batch []*mediaCheck) {
 		}
 		c.err = fault.New(fault.Unauthenticated, "session") // unless a row says otherwise
 	}
-	ctx, cancel := context.WithTimeout(ctx, checkPatience)
+	ctx, cancel := context.WithTimeout(ctx, m.patience)
 	defer cancel()
 	rows, err := q.MediaChecks(ctx, m.pool, arg)
 	for _, row := range rows {

@@ -119,3 +119,44 @@ func TestMediaChecksPanic(t *testing.T) {
 	}
 	wg.Wait()
 }
+
+// While the database hangs nobody waits for those before him.
+func TestMediaChecksOfHangingDatabase(t *testing.T) {
+	t.Parallel()
+	pool, err := pgxpool.New(t.Context(), pgtest.DSN(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(pool.Close)
+	tx, err := pool.Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tx.Rollback(context.WithoutCancel(t.Context())) //nolint:errcheck // it only holds the table
+	if _, err := tx.Exec(t.Context(), `LOCK TABLE meetd.session IN ACCESS EXCLUSIVE MODE`); err != nil {
+		t.Fatal(err)
+	}
+	const patience = time.Second
+	checks := postgres.NewMediaChecks(pool)
+	checks.SetPatience(patience)
+	ask := func() {
+		begun := time.Now()
+		if _, err := checks.MediaFacts(t.Context(), ports.SessionKey{}, uuid.New(), time.Now()); !errors.Is(err, fault.Unavailable) {
+			t.Errorf("%v, want that the database is not available", err)
+		}
+		if took := time.Since(begun); took > patience*3/2 {
+			t.Errorf("the answer took %v", took)
+		}
+	}
+	var wg sync.WaitGroup
+	wg.Go(ask)
+	for waiting := false; !waiting; {
+		if err := pool.QueryRow(t.Context(), `SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)`).Scan(&waiting); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range 5 {
+		wg.Go(ask)
+	}
+	wg.Wait()
+}

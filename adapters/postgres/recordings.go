@@ -120,9 +120,7 @@ func (r recordings) Owners(ctx context.Context, id uuid.UUID) ([]*user.User, err
 	}
 	out := make([]*user.User, len(rows))
 	for i, row := range rows {
-		if out[i], err = toUser(row.MeetUser); err != nil {
-			return nil, err
-		}
+		out[i] = toUser(row.MeetUser)
 	}
 	return out, nil
 }

@@ -43,7 +43,7 @@ func (r rooms) Get(ctx context.Context, id uuid.UUID) (*room.Room, error) {
 	if err != nil {
 		return nil, translate(err, "room")
 	}
-	return toRoom(row.MeetRoom, row.CreatedAt, row.UpdatedAt)
+	return toRoom(row.MeetRoom, row.CreatedAt, row.UpdatedAt), nil
 }
 
 func (r rooms) Slugs(ctx context.Context, ids ...uuid.UUID) (map[uuid.UUID]string, error) {
@@ -74,8 +74,7 @@ func (r rooms) Find(ctx context.Context, identifier string, account uuid.UUID) (
 	if err != nil {
 		return ports.HeldRoom{}, translate(err, "room")
 	}
-	m, err := toRoom(row.MeetRoom, row.CreatedAt, row.UpdatedAt)
-	return ports.HeldRoom{Room: m, Role: access.Role(row.Role)}, err
+	return ports.HeldRoom{Room: toRoom(row.MeetRoom, row.CreatedAt, row.UpdatedAt), Role: access.Role(row.Role)}, nil
 }
 
 func (r rooms) List(ctx context.Context, user uuid.UUID, offset, limit int) ([]ports.HeldRoom, int, error) {
@@ -105,13 +104,10 @@ func (r rooms) List(ctx context.Context, user uuid.UUID, offset, limit int) ([]p
 	}
 	out := make([]ports.HeldRoom, len(rows))
 	for i, row := range rows {
-		m, err := toRoom(db.MeetRoom{
+		m := toRoom(db.MeetRoom{
 			ResourceID: row.ResourceID, Name: row.Name, Slug: row.Slug, Configuration: row.Configuration,
 			AccessLevel: row.AccessLevel, PinCode: row.PinCode,
 		}, row.CreatedAt, row.UpdatedAt)
-		if err != nil {
-			return nil, 0, err
-		}
 		out[i] = ports.HeldRoom{Room: m, Role: access.Role(row.Role)}
 	}
 	return out, count, nil
@@ -124,9 +120,7 @@ func (r rooms) Update(ctx context.Context, id uuid.UUID, at time.Time, fn func(*
 		if err != nil {
 			return err
 		}
-		if m, err = toRoom(row.MeetRoom, row.CreatedAt, at); err != nil {
-			return err
-		}
+		m = toRoom(row.MeetRoom, row.CreatedAt, at)
 		if err := fn(m); err != nil {
 			return err
 		}
@@ -169,7 +163,7 @@ func (r rooms) ByPIN(ctx context.Context, pin string) (*room.Room, error) {
 	if err != nil {
 		return nil, translate(err, "room")
 	}
-	return toRoom(row.MeetRoom, row.CreatedAt, row.UpdatedAt)
+	return toRoom(row.MeetRoom, row.CreatedAt, row.UpdatedAt), nil
 }
 
 func (r rooms) SetPIN(ctx context.Context, room uuid.UUID, pin *string) error {
@@ -181,16 +175,13 @@ func (r rooms) PINTaken(ctx context.Context, pin string) (bool, error) {
 	return taken, translate(err, "room")
 }
 
-func toRoom(row db.MeetRoom, created, updated time.Time) (*room.Room, error) {
+func toRoom(row db.MeetRoom, created, updated time.Time) *room.Room {
 	m := &room.Room{
 		ID: row.ResourceID, Name: row.Name, AccessLevel: room.AccessLevel(row.AccessLevel), PIN: row.PinCode,
-		CreatedAt: created, UpdatedAt: updated,
+		Configuration: configuration(row.Configuration), CreatedAt: created, UpdatedAt: updated,
 	}
 	if row.Slug != nil {
 		m.Slug = *row.Slug
 	}
-	if err := json.Unmarshal(row.Configuration, &m.Configuration); err != nil {
-		return nil, fmt.Errorf("configuration of room %s: %w", row.ResourceID, err)
-	}
-	return m, nil
+	return m
 }

@@ -23,7 +23,7 @@ func (r users) BySub(ctx context.Context, sub string) (*user.User, error) {
 	if err != nil {
 		return nil, translate(err, "user")
 	}
-	return toUser(row)
+	return toUser(row), nil
 }
 
 func (r users) ByEmail(ctx context.Context, email string, pending bool) (*user.User, error) {
@@ -36,7 +36,7 @@ func (r users) ByEmail(ctx context.Context, email string, pending bool) (*user.U
 	case len(rows) > 1:
 		return nil, fault.New(fault.Conflict, "user_email_ambiguous")
 	}
-	return toUser(rows[0])
+	return toUser(rows[0]), nil
 }
 
 func (r users) Get(ctx context.Context, id uuid.UUID) (*user.User, error) {
@@ -44,7 +44,7 @@ func (r users) Get(ctx context.Context, id uuid.UUID) (*user.User, error) {
 	if err != nil {
 		return nil, translate(err, "user")
 	}
-	return toUser(row)
+	return toUser(row), nil
 }
 
 func (r users) List(ctx context.Context, search string, offset, limit int) ([]*user.User, int, error) {
@@ -66,9 +66,7 @@ func (r users) List(ctx context.Context, search string, offset, limit int) ([]*u
 	}
 	list := make([]*user.User, len(rows))
 	for i, row := range rows {
-		if list[i], err = toUser(row); err != nil {
-			return nil, 0, err
-		}
+		list[i] = toUser(row)
 	}
 	return list, int(count), nil
 }
@@ -95,9 +93,7 @@ func (r users) Update(ctx context.Context, id uuid.UUID, at time.Time, fn func(*
 		if err != nil {
 			return err
 		}
-		if u, err = toUser(row); err != nil {
-			return err
-		}
+		u = toUser(row)
 		if err := fn(u); err != nil {
 			return err
 		}
@@ -120,17 +116,23 @@ func (r users) LoggedIn(ctx context.Context, id uuid.UUID, at time.Time) error {
 	return translate(q.UserSetLastLogin(ctx, r.c, db.UserSetLastLoginParams{ID: id, LastLogin: &at}), "user")
 }
 
-func toUser(row db.MeetUser) (*user.User, error) {
+// configuration reads what should be an object. Django's administration stores any
+// JSON there; what is no object says nothing, and must lock nobody out.
+func configuration(stored []byte) map[string]any {
 	var conf map[string]any
-	if err := json.Unmarshal(row.DefaultRoomConfiguration, &conf); err != nil {
-		return nil, fmt.Errorf("default room configuration of user %s: %w", row.ID, err)
+	if json.Unmarshal(stored, &conf) != nil || conf == nil {
+		return map[string]any{}
 	}
+	return conf
+}
+
+func toUser(row db.MeetUser) *user.User {
 	return &user.User{
 		ID: row.ID, Sub: row.Sub, Email: row.Email, AdminEmail: row.AdminEmail,
 		FullName: row.FullName, ShortName: row.ShortName, Language: row.Language, Timezone: row.Timezone,
 		Active: row.IsActive, DefaultRoomAccessLevel: row.DefaultRoomAccessLevel,
-		DefaultRoomConfiguration: conf, CreatedAt: row.CreatedAt,
-	}, nil
+		DefaultRoomConfiguration: configuration(row.DefaultRoomConfiguration), CreatedAt: row.CreatedAt,
+	}
 }
 
 type sessions struct{ c conn }
@@ -162,11 +164,9 @@ func (r sessions) User(ctx context.Context, key ports.SessionKey, now time.Time)
 	if err != nil {
 		return nil, translate(err, "session")
 	}
-	u, err := toUser(row.MeetUser)
-	if err == nil {
-		u.Teams = row.Teams
-	}
-	return u, err
+	u := toUser(row.MeetUser)
+	u.Teams = row.Teams
+	return u, nil
 }
 
 func (r sessions) Update(ctx context.Context, key ports.SessionKey, now time.Time, fn func(*user.SessionData) error) (user.Session, error) {
@@ -189,6 +189,10 @@ func (r sessions) Update(ctx context.Context, key ports.SessionKey, now time.Tim
 		return q.SessionSetData(ctx, tx, db.SessionSetDataParams{IDHash: key[:], Data: data})
 	})
 	return s, translate(err, "session")
+}
+
+func (r sessions) Extend(ctx context.Context, key ports.SessionKey, until time.Time) error {
+	return translate(q.SessionExtend(ctx, r.c, db.SessionExtendParams{IDHash: key[:], ExpiresAt: until}), "session")
 }
 
 func (r sessions) Delete(ctx context.Context, key ports.SessionKey) error {

@@ -3,6 +3,7 @@ package accounts
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -15,6 +16,7 @@ import (
 // LoginStart is a browser that wants to log in.
 type LoginStart struct {
 	Secret      string // of its session; may be empty or over
+	Client      string // address, to count newcomers by
 	Host        string // it came to
 	ReturnTo    string // where it wants to be afterwards
 	Silent      bool
@@ -25,12 +27,18 @@ type LoginStart struct {
 // Redirect is where a browser goes next and what it must remember.
 type Redirect struct {
 	URL    string
-	Secret string // of a new session; empty: keep what you have
+	Secret string // of its session, to be kept anew; empty: keep what you have
 	Login  bool   // somebody is logged in now: the CSRF token must change
 	Logout bool   // the session is over: forget it
 }
 
-// StartLogin sends the browser to the provider (oidc.md §2).
+// anonymousAge is how long a session lives that nobody is logged in to, after the
+// last login that was begun in it. Anybody can have one stored.
+const anonymousAge = time.Hour
+
+// StartLogin sends the browser to the provider (oidc.md §2). When too many come
+// from one address that were not seen before, fault.TooMany; those who asked to
+// stay unseen are sent back as if nobody had been there.
 func (s *Service) StartLogin(ctx context.Context, r LoginStart) (Redirect, error) {
 	now := s.Now()
 	req := ports.LoginRequest{State: token(), RedirectURI: r.CallbackURL, Silent: r.Silent, LoginHint: r.Hint}
@@ -49,17 +57,26 @@ func (s *Service) StartLogin(ctx context.Context, r LoginStart) (Redirect, error
 		d.ReturnTo = s.Config.safeTarget(r.ReturnTo, r.Host)
 		return nil
 	}
-	sessions := s.Store.Repos().Sessions
+	repos, until := s.Store.Repos(), now.Add(min(anonymousAge, s.Config.SessionAge))
 	if r.Secret != "" {
-		_, err := sessions.Update(ctx, Key(r.Secret), now, note)
+		session, err := repos.Sessions.Update(ctx, Key(r.Secret), now, note)
+		if err == nil && session.User == uuid.Nil {
+			return Redirect{URL: url, Secret: r.Secret}, repos.Sessions.Extend(ctx, Key(r.Secret), until)
+		}
 		if !errors.Is(err, fault.NotFound) {
 			return Redirect{URL: url}, err
 		}
 	}
-	session := user.Session{CreatedAt: now, ExpiresAt: now.Add(s.Config.SessionAge)}
+	session := user.Session{CreatedAt: now, ExpiresAt: until}
 	_ = note(&session.Data) // it has no way to fail
+	err = repos.Throttle.Hit(ctx, "login_start "+r.Client, s.Config.StartRate, now)
+	if errors.Is(err, fault.TooMany) && r.Silent {
+		return Redirect{URL: s.target(session.Data)}, nil
+	} else if err != nil {
+		return Redirect{}, err
+	}
 	secret := newSecret()
-	return Redirect{URL: url, Secret: secret}, sessions.Create(ctx, Key(secret), session)
+	return Redirect{URL: url, Secret: secret}, repos.Sessions.Create(ctx, Key(secret), session)
 }
 
 func verifier(size int) string {
@@ -83,9 +100,16 @@ type LoginAnswer struct {
 // FinishLogin takes the provider's answer (oidc.md §3). A state works once. A
 // state that this session did not send, and a forged ID token, are
 // fault.Invalid; whatever else goes wrong sends the browser to the failure page,
-// and the log says why. Who asks too often gets fault.TooMany.
+// and the log says why. Who asks too often gets fault.TooMany; that a silent login
+// found nobody is not counted.
 func (s *Service) FinishLogin(ctx context.Context, r LoginAnswer) (Redirect, error) {
-	if err := s.mayTry(ctx, "callback", r.Client, s.Config.CallbackRate); err != nil {
+	rate := s.Config.CallbackRate
+	if r.Error == nobodyThere {
+		// Every guest comes with one, and many from one address. It costs no call,
+		// and where nobody asked for it, it is a failure.
+		rate = ports.Rate{}
+	}
+	if err := s.mayTry(ctx, "callback", r.Client, rate); err != nil {
 		return Redirect{}, err
 	}
 	to, err := s.finishLogin(ctx, r)
@@ -102,13 +126,7 @@ func (s *Service) FinishLogin(ctx context.Context, r LoginAnswer) (Redirect, err
 		if err := s.noteFailure(ctx, "callback", r.Client); err != nil {
 			return Redirect{}, err
 		}
-		about := refusal.Subject
-		if refusal.Code == "user_creation_off" {
-			about = "" // a subject, which is for the log: what is written down here stays for ever
-		}
-		if err := s.Store.Repos().Audit.Record(ctx, audit.Event{
-			At: s.Now(), Action: audit.LoginRefused, Details: map[string]string{"reason": refusal.Code, "about": about},
-		}); err != nil {
+		if err := s.writeRefusal(ctx, refusal); err != nil {
 			return Redirect{}, err
 		}
 		if refusal.Kind == fault.Invalid {
@@ -118,6 +136,21 @@ func (s *Service) FinishLogin(ctx context.Context, r LoginAnswer) (Redirect, err
 	default:
 		return Redirect{}, err
 	}
+}
+
+// writeRefusal writes down for ever that the provider's answer was refused. A state
+// that nobody sent is no answer of his: strangers would fill the trail with it.
+func (s *Service) writeRefusal(ctx context.Context, refusal *fault.Error) error {
+	about := refusal.Subject
+	switch refusal.Code {
+	case "login_state":
+		return nil
+	case "user_creation_off":
+		about = "" // a subject, which is for the log
+	}
+	return s.Store.Repos().Audit.Record(ctx, audit.Event{
+		At: s.Now(), Action: audit.LoginRefused, Details: map[string]string{"reason": refusal.Code, "about": about},
+	})
 }
 
 func (s *Service) finishLogin(ctx context.Context, r LoginAnswer) (Redirect, error) {
@@ -232,7 +265,7 @@ func (s *Service) session(u *user.User, old user.Session, identity ports.Identit
 		CreatedAt: s.Now(), ExpiresAt: s.Now().Add(s.Config.SessionAge),
 	}
 	if old.User != u.ID {
-		next.Data.Logouts = nil // they are somebody else's
+		next.Data.Logouts, next.Data.Notes = nil, nil // they are somebody else's
 	}
 	next.Data.IDToken = ""
 	if s.Config.StoreIDToken {

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 	_ "time/tzdata" // the names are known on machines that have none
+	"unicode/utf8"
 
 	"github.com/google/uuid"
 
@@ -14,10 +15,15 @@ import (
 	"meetd/domain/user"
 )
 
+// maxSearch bounds what accounts are searched for, in characters. The database would
+// compare every one of them with every account.
+const maxSearch = 1000
+
 // List returns a page of all accounts and how many there are; nobody where that
-// is not switched on (http-users-rooms.md §1.2).
+// is not switched on (http-users-rooms.md §1.2), or when nothing stored is as long as
+// what is searched for.
 func (s *Service) List(ctx context.Context, search string, offset, limit int) ([]*user.User, int, error) {
-	if !s.Config.Listing {
+	if !s.Config.Listing || utf8.RuneCountInString(search) > maxSearch {
 		return nil, 0, nil
 	}
 	return s.Store.Repos().Users.List(ctx, search, offset, limit)

@@ -42,6 +42,7 @@ type Config struct {
 	Languages      []string   // codes an account may choose
 	Listing        bool       // ALLOW_UNSECURE_USER_LISTING
 	Marketing      bool       // sign new people up for news
+	StartRate      ports.Rate // logins of browsers that were not seen before, for each address
 	CallbackRate   ports.Rate // answers of the provider, for each address
 	FailureRate    ports.Rate // failed logins and bad logout tokens, for each address
 }

@@ -38,7 +38,7 @@ func (u *User) Key() uuid.UUID {
 // Identity is what the person is called in LiveKit: the subject, or the account
 // id while the provider has not told one.
 func (u *User) Identity() string {
-	if u.Sub != nil {
+	if u.Sub != nil && *u.Sub != "" {
 		return *u.Sub
 	}
 	return u.ID.String()

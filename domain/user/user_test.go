@@ -31,6 +31,9 @@ func TestDisplayName(t *testing.T) {
 	if u := (&User{ID: id}); u.Identity() != id.String() {
 		t.Errorf("a pending account is called %q", u.Identity())
 	}
+	if u := (&User{ID: id, Sub: ptr("")}); u.Identity() != id.String() {
+		t.Errorf("an account with an empty subject is called %q", u.Identity())
+	}
 	if u := (&User{ID: id, Sub: ptr("s")}); u.Identity() != "s" {
 		t.Errorf("an account is called %q", u.Identity())
 	}

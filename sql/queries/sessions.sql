@@ -18,6 +18,9 @@ WHERE s.id_hash = $1 AND s.expires_at > $2 AND u.is_active;
 -- name: SessionSetData :exec
 UPDATE meetd.session SET data = $2 WHERE id_hash = $1;
 
+-- name: SessionExtend :exec
+UPDATE meetd.session SET expires_at = $2 WHERE id_hash = $1 AND user_id IS NULL;
+
 -- name: SessionDelete :exec
 DELETE FROM meetd.session WHERE id_hash = $1;
 

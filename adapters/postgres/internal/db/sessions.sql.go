@@ -104,6 +104,20 @@ func (q *Queries) SessionDeleteExpired(ctx context.Context, db DBTX, expiresAt t
 	return result.RowsAffected(), nil
 }
 
+const sessionExtend = `-- name: SessionExtend :exec
+UPDATE meetd.session SET expires_at = $2 WHERE id_hash = $1 AND user_id IS NULL
+`
+
+type SessionExtendParams struct {
+	IDHash    []byte
+	ExpiresAt time.Time
+}
+
+func (q *Queries) SessionExtend(ctx context.Context, db DBTX, arg SessionExtendParams) error {
+	_, err := db.Exec(ctx, sessionExtend, arg.IDHash, arg.ExpiresAt)
+	return err
+}
+
 const sessionGet = `-- name: SessionGet :one
 SELECT id_hash, user_id, data, created_at, expires_at, sub, sid, teams FROM meetd.session WHERE id_hash = $1 AND expires_at > $2
 `
