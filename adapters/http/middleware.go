@@ -123,30 +123,41 @@ func exchange(c echo.Context, id string, took time.Duration) Exchange {
 	return x
 }
 
+// logRequest logs what happened. What an ingress was allowed is in its own log, and
+// who downloaded what in the audit trail: it would be a line for each part of a film
+// that somebody looks at.
 func (s *Server) logRequest(c echo.Context, x Exchange) {
+	ctx, level := c.Request().Context(), slog.LevelInfo
+	failed := x.Stack != nil || x.Err != nil && x.Status >= http.StatusInternalServerError
+	switch {
+	case failed:
+		level = slog.LevelError
+	case x.Status < http.StatusBadRequest && isMediaAuth(x.Route):
+		level = slog.LevelDebug
+	}
+	if !s.Log.Enabled(ctx, level) {
+		return
+	}
 	attrs := [9]slog.Attr{ // of the usual five none is allocated
 		slog.String("id", x.ID), slog.String("method", x.Method), slog.String("route", x.Route),
 		slog.Int("status", x.Status), slog.Duration("took", x.Took),
 	}
-	n, level := 5, slog.LevelInfo
+	n := 5
 	add := func(a slog.Attr) { attrs[n] = a; n++ }
 	if u := current(c); u != nil {
 		add(slog.String("user", u.ID.String()))
 	}
-	if x.Err != nil {
-		var f *fault.Error
-		if errors.As(x.Err, &f) {
-			add(slog.String("fault", f.Code))
-		}
-		if x.Status >= http.StatusInternalServerError || x.Stack != nil {
-			level = slog.LevelError
-			add(slog.String("error", discreet.Text(x.Err.Error())))
-		}
-		if x.Stack != nil {
-			add(slog.String("stack", string(x.Stack)))
-		}
+	var f *fault.Error
+	if errors.As(x.Err, &f) {
+		add(slog.String("fault", f.Code))
 	}
-	s.Log.LogAttrs(c.Request().Context(), level, "request", attrs[:n]...)
+	if failed && x.Err != nil {
+		add(slog.String("error", discreet.Text(x.Err.Error())))
+	}
+	if x.Stack != nil {
+		add(slog.String("stack", string(x.Stack)))
+	}
+	s.Log.LogAttrs(ctx, level, "request", attrs[:n]...)
 }
 
 // guard holds what concerns every answer: known host, https, security headers,

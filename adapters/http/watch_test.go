@@ -85,8 +85,9 @@ func (f failing) MediaFacts(context.Context, ports.SessionKey, uuid.UUID, time.T
 	return ports.MediaFacts{}, f.with
 }
 
-// What broke off because the browser went away is no failure.
-func TestGone(t *testing.T) {
+// What broke off because the browser went away is no failure, and what was allowed is
+// worth no line.
+func TestLevels(t *testing.T) {
 	t.Parallel()
 	gone, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -100,6 +101,8 @@ func TestGone(t *testing.T) {
 		"gone, connection lost":  {true, failing{fault.New(fault.Unavailable, "database")}, statusGone, "INFO"},
 		"gone, refused":          {true, failing{fault.New(fault.Unauthenticated, "session")}, http.StatusUnauthorized, "INFO"},
 		"gone, panic":            {true, panicking{"x"}, http.StatusInternalServerError, "ERROR"},
+		"there, allowed":         {false, allow{}, http.StatusOK, "DEBUG"},
+		"there, refused":         {false, failing{fault.New(fault.Unauthenticated, "session")}, http.StatusUnauthorized, "INFO"},
 		"there":                  {false, failing{errors.New("bug")}, http.StatusInternalServerError, "ERROR"},
 		"there, connection lost": {false, failing{fault.New(fault.Unavailable, "database")}, http.StatusServiceUnavailable, "ERROR"},
 	} {
@@ -107,8 +110,11 @@ func TestGone(t *testing.T) {
 		var told Exchange
 		s := &Server{
 			Config: Config{AllowedHosts: []string{"*"}, MediaProxy: Nginx, SessionCookie: "sessionid", TrustedProxies: []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0")}},
-			Media:  &media.Service{Checks: c.checks, Signer: signer{}, Now: time.Now, Config: media.Config{Folder: "recordings"}, OwnHost: func(string) bool { return true }},
-			Now:    time.Now, Log: slog.New(slog.NewJSONHandler(&logs, nil)),
+			Media: &media.Service{
+				Checks: c.checks, Signer: signer{}, Now: time.Now, Config: media.Config{Folder: "recordings"}, OwnHost: func(string) bool { return true },
+				Downloaded: func(context.Context, uuid.UUID, uuid.UUID, time.Time) {},
+			},
+			Now: time.Now, Log: slog.New(slog.NewJSONHandler(&logs, &slog.HandlerOptions{Level: slog.LevelDebug})),
 			Answered: func(_ context.Context, x Exchange) { told = x },
 		}
 		ctx := t.Context()
