@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"unicode/utf8"
@@ -173,13 +174,15 @@ func TestRoomChangeIsShownLate(t *testing.T) {
 	ada := s.login(t, "ada")
 	room := s.room(t, ada).String()
 	l.open(room, "")
-	slow, release := make(chan struct{}), make(chan struct{})
+	slow, released := make(chan struct{}), make(chan struct{})
+	release := sync.OnceFunc(func() { close(released) })
+	t.Cleanup(release)
 	var held atomic.Bool
 	l.mu.Lock()
 	l.onShow = func(string) {
 		if held.CompareAndSwap(false, true) {
 			close(slow)
-			<-release
+			<-released
 		}
 	}
 	l.mu.Unlock()
@@ -187,7 +190,7 @@ func TestRoomChangeIsShownLate(t *testing.T) {
 	<-slow
 	wantAnswer(t, "close", s.ask(t, ada, http.MethodPatch, "/api/v1.0/rooms/"+room+"/", `{"access_level":"trusted"}`), 200, "")
 	eventually(t, "the second is shown", func() bool { return l.roomMetadata(room)["access_level"] == "trusted" })
-	close(release)
+	release()
 	eventually(t, "both are done", func() bool { return s.jobs(t, "show_room") == "completed completed" })
 	if got := l.shown(room); got != `{"access_level":"trusted","configuration":{}}` {
 		t.Errorf("shown in the end: %s", got)

@@ -171,13 +171,15 @@ func TestSlowShow(t *testing.T) {
 	room := s.room(t, ada)
 	live.open(room.String(), "")
 	wantAnswer(t, "start", s.start(t, ada, room, film), 201, "")
-	eventually(t, "starting is shown", func() bool { return live.roomMetadata(room.String())["recording_status"] == "starting" })
-	slow, release := make(chan struct{}), make(chan struct{})
+	eventually(t, "starting is shown", func() bool { return s.jobs(t, "show_recording") == "completed" })
+	slow, released := make(chan struct{}), make(chan struct{})
+	release := sync.OnceFunc(func() { close(released) })
+	t.Cleanup(release)
 	live.mu.Lock()
 	live.onShow = func(metadata string) {
 		if strings.Contains(metadata, "started") {
 			close(slow)
-			<-release
+			<-released
 		}
 	}
 	live.mu.Unlock()
@@ -186,7 +188,7 @@ func TestSlowShow(t *testing.T) {
 	<-slow
 	wantAnswer(t, "ended", s.webhook(t, egressEvent("egress_ended", egress, room.String(), "EGRESS_FAILED")), 200, "")
 	eventually(t, "nothing is shown any more", func() bool { return len(live.roomMetadata(room.String())) == 0 })
-	close(release)
+	release()
 	eventually(t, "all is shown", func() bool { return !strings.Contains(s.jobs(t, "show_recording"), "running") })
 	if got := live.roomMetadata(room.String()); len(got) != 0 {
 		t.Errorf("shown: %v", got)
@@ -204,14 +206,16 @@ func TestShowsDoNotUndoEachOther(t *testing.T) {
 	wantAnswer(t, "start", s.start(t, ada, room, film), 201, "")
 	egress := s.onlyRecording(t, room).Worker
 	wantAnswer(t, "active", s.webhook(t, egressEvent("egress_updated", egress, room.String(), "EGRESS_ACTIVE")), 200, "")
-	eventually(t, "started is shown", func() bool { return live.roomMetadata(room.String())["recording_status"] == "started" })
-	slow, release := make(chan struct{}), make(chan struct{})
+	eventually(t, "started is shown", func() bool { return s.jobs(t, "show_recording") == "completed completed" })
+	slow, released := make(chan struct{}), make(chan struct{})
+	release := sync.OnceFunc(func() { close(released) })
+	t.Cleanup(release)
 	var held atomic.Bool
 	live.mu.Lock()
 	live.onShow = func(metadata string) {
 		if strings.Contains(metadata, "access_level") && held.CompareAndSwap(false, true) {
 			close(slow)
-			<-release
+			<-released
 		}
 	}
 	live.mu.Unlock()
@@ -219,7 +223,7 @@ func TestShowsDoNotUndoEachOther(t *testing.T) {
 	<-slow
 	wantAnswer(t, "ended", s.webhook(t, egressEvent("egress_ended", egress, room.String(), "EGRESS_COMPLETE")), 200, "")
 	eventually(t, "nothing is shown any more", func() bool { return len(live.roomMetadata(room.String())) == 0 })
-	close(release)
+	release()
 	eventually(t, "the room is shown", func() bool { return s.jobs(t, "show_room") == "completed" })
 	if got := live.shown(room.String()); got != `{"access_level":"public","configuration":{}}` {
 		t.Errorf("shown in the end: %s", got)
