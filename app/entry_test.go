@@ -433,9 +433,12 @@ func TestLobbyThrottle(t *testing.T) {
 	mel.ask(t, room, "Mel", 200)
 	mel.ask(t, room, "Mel", 429)
 	other.ask(t, room, "Gus", 200)
-	for range 3 {
+	last := &guest{s: s}
+	for range 2 {
 		(&guest{s: s}).ask(t, room, "Gus", 200)
 	}
+	last.ask(t, room, "Gus", 200)
+	last.ask(t, room, "Gus", 200) // with the cookie that he got he is no newcomer
 	(&guest{s: s}).ask(t, room, "Gus", 429)
 	(&guest{s: s, cookie: "yet another"}).ask(t, room, "Gus", 429) // a cookie of his own choice is no way around
 	other.ask(t, room, "Gus", 200)                                 // who waits already is not held up
@@ -445,8 +448,8 @@ func TestLobbyThrottle(t *testing.T) {
 		(&guest{s: s, cookie: fmt.Sprint("made up ", i)}).ask(t, to, "", 429)
 	}
 	var buckets int
-	if err := s.DB.QueryRow(t.Context(), `SELECT count(*) FROM meetd.throttle`).Scan(&buckets); err != nil || buckets != 4 {
-		t.Errorf("%d buckets, %v, want those of known, other, mel and the address", buckets, err)
+	if err := s.DB.QueryRow(t.Context(), `SELECT count(*) FROM meetd.throttle`).Scan(&buckets); err != nil || buckets != 7 {
+		t.Errorf("%d buckets, %v, want those of known, other, mel, the address and three newcomers", buckets, err)
 	}
 	var entries int
 	if err := s.DB.QueryRow(t.Context(), `SELECT count(*) FROM meetd.lobby_entry`).Scan(&entries); err != nil || entries != 7 {

@@ -39,7 +39,7 @@ func TestAllowedHosts(t *testing.T) {
 		"meet.example.org/x":    {},
 		"[]":                    {},
 		".":                     {},
-		"":                      {},
+		"":                      {false, true}, // HTTP/1.0
 	} {
 		if got := some.isAllowedHost(host); got != want.some {
 			t.Errorf("%s: %t", host, got)

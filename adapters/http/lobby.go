@@ -46,15 +46,20 @@ func (s *Server) requestEntry(c echo.Context) error {
 		return fieldErrors{{"username", bad}}
 	}
 	secret := s.lobbySecret(c)
-	newcomer := c.Get(countedFirst) != nil
-	if secret == "" {
-		secret, newcomer = rand.Text(), true
+	fresh := secret == ""
+	if fresh {
+		secret = rand.Text()
 	}
 	a, err := s.Entry.Request(c.Request().Context(), entry.Request{
-		Room: id, User: current(c), Secret: secret, Counted: newcomer, Client: s.clientAddress(c.Request()), Username: username,
+		Room: id, User: current(c), Secret: secret, Counted: fresh || c.Get(countedFirst) != nil, Client: s.clientAddress(c.Request()), Username: username,
 	})
 	if err != nil {
 		return err
+	}
+	if fresh && current(c) == nil { // he was counted, and is not a stranger next time
+		if err := s.Throttle.Know(c.Request().Context(), entryBucket(secret), s.Config.RequestEntryRate, s.Now()); err != nil {
+			return err
+		}
 	}
 	body := entryBody{waitingBody: toWaitingBody(a.Entry)}
 	if a.Join != nil {
@@ -87,9 +92,14 @@ func (s *Server) limitEntry(c echo.Context) counted {
 	}
 	newcomers := counted{bucket: entry.Newcomers(s.clientAddress(c.Request())), rate: s.Config.NewcomerRate}
 	if secret := s.lobbySecret(c); secret != "" {
-		return counted{bucket: "request_entry " + lobby.Participant(secret).String(), rate: s.Config.RequestEntryRate, first: &newcomers}
+		return counted{bucket: entryBucket(secret), rate: s.Config.RequestEntryRate, first: &newcomers}
 	}
 	return newcomers
+}
+
+// entryBucket is where a guest is counted who keeps a secret.
+func entryBucket(secret string) string {
+	return "request_entry " + lobby.Participant(secret).String()
 }
 
 func (s *Server) decideEntry(c echo.Context) error {

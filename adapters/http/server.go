@@ -229,6 +229,9 @@ func (s *Server) endpoints() []endpoint {
 
 // isAllowedHost checks the host of a request or an URL, with or without port.
 func (c Config) isAllowedHost(host string) bool {
+	if host == "" { // HTTP/1.0 needs none, and probes of load balancers speak it
+		return slices.Contains(c.AllowedHosts, "*")
+	}
 	host, ok := hostName(host)
 	if !ok {
 		return false

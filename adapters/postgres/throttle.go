@@ -30,6 +30,13 @@ func (r throttle) Hit(ctx context.Context, bucket string, rate ports.Rate, now t
 	return r.Check(ctx, bucket, rate, now)
 }
 
+func (r throttle) Know(ctx context.Context, bucket string, rate ports.Rate, now time.Time) error {
+	if rate.Count == 0 {
+		return nil
+	}
+	return translate(q.ThrottleKnow(ctx, r.c, db.ThrottleKnowParams{Bucket: bucket, ExpiresAt: now.Add(rate.Period)}), "throttle")
+}
+
 func (r throttle) HitKnown(ctx context.Context, bucket string, rate ports.Rate, now time.Time) (bool, error) {
 	if rate.Count == 0 {
 		return true, nil

@@ -7,8 +7,12 @@ ON CONFLICT (bucket) DO UPDATE SET
     expires_at = excluded.expires_at
 WHERE (SELECT count(*) FROM unnest(t.hits) h WHERE h > sqlc.arg(since)::timestamptz) < sqlc.arg(max_hits)::bigint;
 
+-- name: ThrottleKnow :exec
+INSERT INTO meetd.throttle (bucket, hits, expires_at) VALUES (sqlc.arg(bucket), '{}', sqlc.arg(expires_at))
+ON CONFLICT (bucket) DO UPDATE SET expires_at = excluded.expires_at;
+
 -- name: ThrottleHitKnown :execrows
--- ThrottleHit for a bucket that is not empty.
+-- ThrottleHit for a bucket that is there.
 UPDATE meetd.throttle t SET
     hits = ARRAY(SELECT h FROM unnest(t.hits) h WHERE h > sqlc.arg(since)::timestamptz) || sqlc.arg(now)::timestamptz,
     expires_at = sqlc.arg(expires_at)

@@ -67,7 +67,7 @@ type ThrottleHitKnownParams struct {
 	MaxHits   int64
 }
 
-// ThrottleHit for a bucket that is not empty.
+// ThrottleHit for a bucket that is there.
 func (q *Queries) ThrottleHitKnown(ctx context.Context, db DBTX, arg ThrottleHitKnownParams) (int64, error) {
 	result, err := db.Exec(ctx, throttleHitKnown,
 		arg.Since,
@@ -80,6 +80,21 @@ func (q *Queries) ThrottleHitKnown(ctx context.Context, db DBTX, arg ThrottleHit
 		return 0, err
 	}
 	return result.RowsAffected(), nil
+}
+
+const throttleKnow = `-- name: ThrottleKnow :exec
+INSERT INTO meetd.throttle (bucket, hits, expires_at) VALUES ($1, '{}', $2)
+ON CONFLICT (bucket) DO UPDATE SET expires_at = excluded.expires_at
+`
+
+type ThrottleKnowParams struct {
+	Bucket    string
+	ExpiresAt time.Time
+}
+
+func (q *Queries) ThrottleKnow(ctx context.Context, db DBTX, arg ThrottleKnowParams) error {
+	_, err := db.Exec(ctx, throttleKnow, arg.Bucket, arg.ExpiresAt)
+	return err
 }
 
 const throttleOldest = `-- name: ThrottleOldest :one
