@@ -380,18 +380,20 @@ func TestAdminLogin(t *testing.T) {
 		}
 	}
 
-	// An account that is not there takes as long.
-	quickest := func(email string) time.Duration {
-		best := time.Hour
-		for range 3 {
+	// An account that is not there takes as long, but for what the machine does besides.
+	quickest := map[string]time.Duration{"nowhere@example.org": time.Hour, email: time.Hour}
+	alike := false
+	for tries := 0; tries < 6 && !alike; tries++ {
+		for email := range quickest {
 			start := time.Now()
 			s.logInAs(t, email, "wrong", "/admin/", "")
-			best = min(best, time.Since(start))
+			quickest[email] = min(quickest[email], time.Since(start))
 		}
-		return best
+		unknown, wrong := quickest["nowhere@example.org"], quickest[email]
+		alike = unknown > wrong/2 && wrong > unknown/2
 	}
-	if unknown, wrong := quickest("nowhere@example.org"), quickest(email); unknown < wrong/2 || wrong < unknown/2 {
-		t.Errorf("an unknown account takes %s, a wrong password %s", unknown, wrong)
+	if !alike {
+		t.Errorf("an unknown account and a wrong password take %v", quickest)
 	}
 
 	// A login begins a new session, which works for the API too.

@@ -441,7 +441,8 @@ func TestEventsRefusals(t *testing.T) {
 	}
 	ada := s.login(t, "ada")
 	wantAnswer(t, "with a session", s.request(t, ada, http.MethodGet, eventsPath, "", nil), 401, "")
-	wantAnswer(t, "writing", s.ask(t, ada, http.MethodPost, eventsPath, "{}"), 405, "")
+	wantAnswer(t, "writing without a token", s.ask(t, ada, http.MethodPost, eventsPath, "{}"), 401, "")
+	wantAnswer(t, "writing", s.request(t, account{}, http.MethodPost, eventsPath, "{}", http.Header{"Authorization": {"Bearer " + eventsToken}}), 405, "")
 }
 
 // Where nobody wants to be told nothing is written.

@@ -74,7 +74,7 @@ func TestWrongMethods(t *testing.T) {
 		{"DELETE PURGE MKCOL", "users/", 401, session, "", "GET, HEAD, OPTIONS"},
 		{"GET PURGE", room + "invite/", 401, session, "", "POST, OPTIONS"},
 		{"GET PURGE", room + "request-entry/", 405, "", "", "POST, OPTIONS"},
-		{"GET PURGE", room + "toggle-hand/", 403, "", "", ""},
+		{"GET PURGE", room + "toggle-hand/", 405, "", "", ""},
 		{"GET PURGE", "diagnostics/connection/", 405, "", "", "POST, OPTIONS"},
 		{"GET PURGE", "roomkit/join/", 401, "Bearer realm='Roomkit server to server'", "Bearer gateway-token-of-32-characters-00", "POST, OPTIONS"},
 		{"GET PUT PURGE", "recordings/storage-hook/", 401, "Bearer realm='Storage event API'", "Bearer storage-hook-token", "POST, OPTIONS"},

@@ -151,14 +151,6 @@ func isLoggedIn(c echo.Context) error {
 	return nil
 }
 
-// isPresent refuses who shows no token of a participant.
-func isPresent(c echo.Context) error {
-	if presence(c) == nil {
-		return fault.New(fault.Forbidden, "presence")
-	}
-	return nil
-}
-
 func acceptsJSON(accept string) bool {
 	if accept == "" || strings.Contains(accept, "*/*") {
 		return true
