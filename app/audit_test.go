@@ -199,6 +199,7 @@ func TestAuditUpgrade(t *testing.T) {
 	s := startService(t, map[string]string{"MEETD_JOB_WORKERS": "0"})
 	s.exec(t, `DROP TABLE meetd.audit_seal, meetd.audit_unsealed; DROP FUNCTION meetd.audit_await_seal, meetd.audit_append_only CASCADE;
 		DROP INDEX meetd.audit_event_download, meetd.audit_event_subject; ALTER TABLE meetd.audit_event DROP CONSTRAINT audit_event_details_check;
+		ALTER TABLE meetd.lobby_entry DROP COLUMN client;
 		DELETE FROM meetd.goose_db_version WHERE version_id >= 18`)
 	s.happened(t, 1500)
 	if err := app.Migrate(t.Context(), s.conf, slog.New(slog.DiscardHandler)); err != nil {
